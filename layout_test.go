@@ -1,0 +1,114 @@
+package consilium_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is the picture of docs/architecture.md: a package may import the
+// project's packages named here and no others.
+var allowed = map[string][]string{
+	"api":                    {},
+	"job":                    {},
+	"mpc":                    {},
+	"mpc/ring":               {},
+	"mpc/rss":                {"mpc", "mpc/ring"},
+	"mpc/memnet":             {"mpc"},
+	"protocols":              {"job", "mpc", "mpc/ring", "mpc/rss"},
+	"node":                   {"api", "job", "protocols", "mpc", "node/source", "node/peer"},
+	"node/source":            {"job"},
+	"node/peer":              {"mpc"},
+	"coordinator":            {"api", "job"},
+	"client":                 {"api", "job", "protocols"},
+	"examples":               {},
+	"client/render":          {"client", "job", "protocols"},
+	"cmd/consilium":          {"*"},
+	"cmd/consilium/localnet": {"*"},
+	"cmd/consilium/setup":    {"*"},
+	"cmd/consilium/verify":   {"*"},
+}
+
+// importers names, for a library that must stay behind one package, the
+// packages that may import it.
+var importers = map[string]string{
+	"github.com/duckdb/duckdb-go/v2":      "node/source",
+	"github.com/tuneinsight/lattigo/v5":   "mpc/mhe",
+	"go.dedis.ch/onet/v3":                 "node/overlay",
+	"github.com/hashicorp/yamux":          "node/peer",
+	"modernc.org/sqlite":                  "coordinator node",
+	"google.golang.org/grpc/credentials":  "coordinator node client",
+	"crypto/hpke":                         "job protocols",
+	"math/rand":                           "",
+	"math/rand/v2":                        "",
+	"consilium/mpc/memnet":                "",
+	"testing":                             "",
+	"charm.land/lipgloss/v2":              "client/render",
+	"github.com/vbauerster/mpb/v8":        "client/render",
+	"github.com/spf13/cobra":              "cmd/consilium",
+	"github.com/prometheus/client_golang": "coordinator node",
+}
+
+const module = "consilium/"
+
+// imports returns the direct imports, tests left out, of each package of the project.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make(map[string][]string)
+	for line := range strings.Lines(string(out)) {
+		path, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name, ok := strings.CutPrefix(path, module); ok {
+			list[name] = strings.Fields(rest)
+		}
+	}
+	if len(list) < 10 {
+		t.Fatalf("go list shows only %d packages", len(list))
+	}
+	return list
+}
+
+func TestImportsFollowTheLayout(t *testing.T) {
+	for pkg, list := range imports(t) {
+		may, ok := allowed[pkg]
+		if !ok {
+			t.Errorf("package %s is not in the layout: add it to docs/architecture.md and here", pkg)
+			continue
+		}
+		for _, imp := range list {
+			local, ours := strings.CutPrefix(imp, module)
+			if ours && !slices.Contains(may, local) && !slices.Contains(may, "*") {
+				t.Errorf("%s imports %s, which the layout does not allow", pkg, local)
+			}
+		}
+	}
+}
+
+func TestLibrariesStayBehindOnePackage(t *testing.T) {
+	for pkg, list := range imports(t) {
+		for _, imp := range list {
+			for lib, may := range importers {
+				if (imp == lib || strings.HasPrefix(imp, lib+"/") && lib != "testing") && !slices.Contains(strings.Fields(may), pkg) {
+					t.Errorf("%s imports %s; only %q may", pkg, imp, may)
+				}
+			}
+		}
+	}
+}
+
+func TestMpcUsesTheStandardLibraryOnly(t *testing.T) {
+	for pkg, list := range imports(t) {
+		if pkg != "mpc" && pkg != "mpc/ring" {
+			continue
+		}
+		for _, imp := range list {
+			if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s imports %s", pkg, imp)
+			}
+		}
+	}
+}
