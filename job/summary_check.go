@@ -1,0 +1,108 @@
+package job
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+const (
+	// sumBits is what a sum may take: a signed 128-bit word, with one bit spare.
+	sumBits = 126
+	// maxSums caps a summary's length.
+	maxSums = 1 << 20
+)
+
+// Check checks the summary against the schema of a dataset with that many rows
+// over all sites: its columns exist, its groupings are in order, its length is
+// bounded, and every sum provably fits a signed 128-bit word.
+func (s *Summary) Check(schema *Schema, rows int) error {
+	if err := s.check(schema, rows); err != nil {
+		return fmt.Errorf("summary %s: %w", quoted(s.Name), err)
+	}
+	return nil
+}
+
+func (s *Summary) check(schema *Schema, rows int) error {
+	if rows < 1 {
+		return fmt.Errorf("%d rows: a dataset has at least one", rows)
+	}
+	if len(s.Terms) == 0 {
+		return fmt.Errorf("it has no terms: name what to sum")
+	}
+	for _, name := range s.Complete {
+		if _, err := column(schema, name); err != nil {
+			return err
+		}
+	}
+	cells := 1
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		if err := g.check(schema); err != nil {
+			return err
+		}
+		cells *= max(len(g.Levels), len(g.Edges))
+		if cells*len(s.Terms) > maxSums {
+			return fmt.Errorf("more than %d sums: group by fewer columns or categories", maxSums)
+		}
+	}
+	if len(s.Terms) > maxSums {
+		return fmt.Errorf("more than %d sums: name fewer columns", maxSums)
+	}
+	for _, t := range s.Terms {
+		if err := s.checkTerm(t, schema, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Grouping) check(schema *Schema) error {
+	if _, err := column(schema, g.Column); err != nil {
+		return err
+	}
+	if (len(g.Levels) == 0) == (len(g.Edges) == 0) {
+		return fmt.Errorf("grouping by %s: give either levels or edges", quoted(g.Column))
+	}
+	if g.Edges != nil && len(g.Edges) < 2 {
+		return fmt.Errorf("grouping by %s: one edge makes no bin, give at least two", quoted(g.Column))
+	}
+	for i := 1; i < len(g.Edges); i++ {
+		closed := i == len(g.Edges)-1 // the last bin holds a value even between equal edges
+		if g.Edges[i] < g.Edges[i-1] || g.Edges[i] == g.Edges[i-1] && !closed {
+			return fmt.Errorf("grouping by %s: edges must ascend", quoted(g.Column))
+		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(g.Levels)))) != len(g.Levels) {
+		return fmt.Errorf("grouping by %s: a level comes twice", quoted(g.Column))
+	}
+	return nil
+}
+
+// checkTerm bounds rows * product of the largest magnitudes.
+func (s *Summary) checkTerm(t Term, schema *Schema, rows int) error {
+	width := bits.Len(uint(rows - 1)) // log2, rounded up
+	for _, name := range t {
+		c, err := column(schema, name)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(s.Complete, name) {
+			return fmt.Errorf("column %s is summed but may be missing: add it to the complete ones", quoted(name))
+		}
+		width += c.Bits()
+		if width > sumBits {
+			return fmt.Errorf("column %s: the sum may need more than %d bits over %d rows: declare a narrower range or a larger step", quoted(name), sumBits, rows)
+		}
+	}
+	return nil
+}
+
+// column looks a column up by name, with a hint when there is none.
+func column(schema *Schema, name string) (*Column, error) {
+	c, ok := schema.Column(name)
+	if !ok {
+		return nil, fmt.Errorf("unknown column %s: %s", quoted(name), Near(name, schema.Names()))
+	}
+	return c, nil
+}
