@@ -1,0 +1,56 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+const (
+	// baseMemory is what a database may use beside the data it holds, in bytes.
+	baseMemory = 512 << 20
+	// maxThreads keeps one query from taking a whole machine.
+	maxThreads = 4
+)
+
+// openDatabase opens an embedded database in memory that can load no extension,
+// writes nothing to disk and reaches no file but the one at path, read-only; an
+// empty path allows none. Nothing of that can be changed afterwards. memory is
+// its limit in bytes.
+func openDatabase(ctx context.Context, path string, memory int64) (*sql.DB, error) {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("the embedded database does not start: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	// One connection: a source serves one job, and a job one query, at a time.
+	db.SetMaxOpenConns(1)
+	settings := []string{
+		fmt.Sprintf("SET threads = %d", min(runtime.GOMAXPROCS(0), maxThreads)),
+		fmt.Sprintf("SET memory_limit = '%dB'", memory),
+		"SET temp_directory = ''", // records are not spilled to disk
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		"SET allow_community_extensions = false",
+		"SET allow_persistent_secrets = false",
+		"SET enable_logging = false",
+	}
+	if path != "" {
+		settings = append(settings, "SET allowed_paths = ["+literal(path)+"]")
+	}
+	settings = append(settings, "SET enable_external_access = false", "SET lock_configuration = true")
+	for _, s := range settings {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("the embedded database does not start: %w", err)
+		}
+	}
+	return db, nil
+}
+
+// literal quotes a text of this machine's own configuration for SQL.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

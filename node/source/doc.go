@@ -1,0 +1,15 @@
+// Package source reads a site's own records: a CSV or Parquet file, cast by the
+// dataset's declared schema to whole numbers of steps, held in an embedded
+// DuckDB that answers with exact sums or with batches of rows. It is the only
+// importer of DuckDB.
+//
+// Every cell is read as text and cast by the schema alone; no file is typed by
+// what it happens to hold, and nothing passes through a floating-point number.
+// CSV is read by encoding/csv and handed over as codes rather than by DuckDB's
+// own reader, which types by sample, drops the rest of a file without a word at
+// a quote that is left open, and quotes records in its errors. Parquet is
+// decoded by DuckDB.
+//
+// What must never happen here: a value of a record in an error or a log, text
+// of a job in SQL, a row that is silently left out or read twice.
+package source

@@ -1,0 +1,144 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// The snapshot is one table, snapshot.data, in a catalog of its own since only
+// an attached in-memory catalog is kept compressed. Its columns are c0, c1 … in
+// the schema's order, codes or NULL; its rowid counts the file's rows from 0.
+const (
+	catalog     = "snapshot"
+	snapshotRef = catalog + ".main.data"
+)
+
+// cellMemory is what a code takes before compression, validity included, with
+// something to spare; in bytes.
+const cellMemory = 10
+
+// load reads the file into a new database.
+func (s *Source) load(ctx context.Context) (*sql.DB, int, error) {
+	t, err := openTable(ctx, s.path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer t.close()
+	// The file may have changed since Open.
+	if s.columns, err = bindColumns(s.file, t.header(), s.schema); err != nil {
+		return nil, 0, err
+	}
+	db, err := openDatabase(ctx, "", baseMemory+cellMemory*int64(s.declared)*int64(len(s.columns)))
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", s.file, err)
+	}
+	rows, err := s.fill(ctx, db, t)
+	if err != nil {
+		return nil, 0, errors.Join(err, db.Close())
+	}
+	return db, rows, nil
+}
+
+// fill creates the table and appends the file's rows to it.
+func (s *Source) fill(ctx context.Context, db *sql.DB, t table) (int, error) {
+	if err := execAll(ctx, db, "ATTACH ':memory:' AS "+catalog+" (COMPRESS)", createTable(len(s.columns))); err != nil {
+		return 0, engineError(ctx, s.file, "preparing to read", err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, engineError(ctx, s.file, "preparing to read", err)
+	}
+	var rows int
+	err = conn.Raw(func(c any) error {
+		appender, err := duckdb.NewAppender(c.(driver.Conn), catalog, "main", "data")
+		if err != nil {
+			return engineError(ctx, s.file, "preparing to read", err)
+		}
+		rows, err = s.appendRows(ctx, t, appender)
+		if closing := appender.CloseWithCancel(ctx); err == nil && closing != nil {
+			err = engineError(ctx, s.file, "reading", closing)
+		}
+		return err
+	})
+	if err := errors.Join(err, conn.Close()); err != nil {
+		return 0, err
+	}
+	if err := execAll(ctx, db, "CHECKPOINT "+catalog); err != nil { // compresses
+		return 0, engineError(ctx, s.file, "reading", err)
+	}
+	return rows, nil
+}
+
+func execAll(ctx context.Context, db *sql.DB, statements ...string) error {
+	for _, q := range statements {
+		if _, err := db.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func createTable(columns int) string {
+	definitions := make([]string, columns)
+	for i := range definitions {
+		definitions[i] = columnRef(i) + " BIGINT"
+	}
+	return "CREATE TABLE " + snapshotRef + " (" + strings.Join(definitions, ", ") + ")"
+}
+
+// columnRef is the name of a column in the snapshot.
+func columnRef(i int) string { return fmt.Sprintf("c%d", i) }
+
+// appendRows casts every row and appends it. A bad cell does not stop it: all of
+// them are told at the end. A row that cannot be read, or one too many, does.
+func (s *Source) appendRows(ctx context.Context, t table, appender *duckdb.Appender) (int, error) {
+	var bad CellErrors
+	codes := make([]driver.Value, len(s.columns))
+	for rows := 0; ; rows++ {
+		if err := context.Cause(ctx); err != nil {
+			return 0, fmt.Errorf("%s: reading: %w", s.file, err)
+		}
+		cells, err := t.next(ctx)
+		if errors.Is(err, io.EOF) {
+			if len(bad.Cells) > 0 {
+				return 0, &bad
+			}
+			return rows, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if rows == s.declared {
+			return 0, fmt.Errorf("%s: has more than the %d rows that the roster declares for this site; shorten it or have the roster changed", s.file, s.declared)
+		}
+		s.castRow(cells, rows+1, codes, &bad)
+		if len(bad.Cells) > 0 {
+			continue
+		}
+		if err := appender.AppendRow(codes...); err != nil {
+			return 0, engineError(ctx, s.file, "reading", err)
+		}
+	}
+}
+
+// castRow sets codes to a row's cells, missing ones to nil.
+func (s *Source) castRow(cells []string, row int, codes []driver.Value, bad *CellErrors) {
+	for i, c := range s.columns {
+		code, present, problem := c.code(cells[c.at])
+		switch {
+		case problem != "":
+			bad.add(&CellError{File: s.file, Row: row, Column: c.Name, Problem: problem})
+		case present:
+			codes[i] = code
+		default:
+			codes[i] = nil
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package source
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"consilium/job"
+)
+
+// world is a table that holds every row there can be over three columns, missing
+// values included, from none to four times each, and a Source of it.
+type world struct {
+	rows   []map[string]int64 // absent where missing
+	source *Source
+}
+
+func newWorld(t *testing.T) world {
+	schema := schemaOf(integer("a", "-3", "3"), decimal("b", "0.5", "-1", "1"), text("c", "x", "y", "z"))
+	var w world
+	var file strings.Builder
+	file.WriteString("a,b,c\n")
+	combination := 0
+	for a, textA := range []string{"-3", "-2", "-1.0", "0", "1e0", "+2", "3", ""} {
+		for b, textB := range []string{"-1.0", "-.5", "0", "5e-1", "1", ""} {
+			for c, textC := range []string{"x", "y", "z", ""} {
+				row := map[string]int64{}
+				if textA != "" {
+					row["a"] = int64(a) - 3
+				}
+				if textB != "" {
+					row["b"] = int64(b) - 2
+				}
+				if textC != "" {
+					row["c"] = int64(c)
+				}
+				combination++
+				for range combination * combination % 5 {
+					w.rows = append(w.rows, row)
+					fmt.Fprintf(&file, "%s,%s,%s\n", textA, textB, textC)
+				}
+			}
+		}
+	}
+	w.source = open(t, write(t, "h.csv", file.String()), schema, len(w.rows)+1)
+	return w
+}
+
+func drawPredicate(t *rapid.T, depth int) job.Predicate {
+	column := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "column")
+	value := rapid.Int64Range(-4, 4)
+	kinds := 6
+	if depth == 0 {
+		kinds = 3
+	}
+	switch rapid.IntRange(0, kinds-1).Draw(t, "kind") {
+	case 0:
+		op := rapid.SampledFrom([]job.Op{job.Eq, job.Ne, job.Lt, job.Le, job.Gt, job.Ge}).Draw(t, "op")
+		return job.Compare{Column: column, Op: op, Value: value.Draw(t, "value")}
+	case 1:
+		return job.In{Column: column, Values: rapid.SliceOfN(value, 0, 4).Draw(t, "values")}
+	case 2:
+		return job.IsNull{Column: column}
+	case 3:
+		return job.Not{P: drawPredicate(t, depth-1)}
+	case 4:
+		return job.And{L: drawPredicate(t, depth-1), R: drawPredicate(t, depth-1)}
+	default:
+		return job.Or{L: drawPredicate(t, depth-1), R: drawPredicate(t, depth-1)}
+	}
+}
+
+// selects is the oracle: Kleene's logic row by row.
+func selects(p job.Predicate, row map[string]int64) bool {
+	if p == nil {
+		return true
+	}
+	truth, known := job.Eval(p, func(column string) (int64, bool) {
+		code, ok := row[column]
+		return code, ok
+	})
+	return truth && known
+}
+
+func TestPredicateAgreesWithEval(t *testing.T) {
+	w := newWorld(t)
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPredicate(t, 4)
+		r, err := w.source.Rows(t.Context(), p, []string{"a", "c"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Release()
+		got := collect(t, r, []string{"a", "c"})
+		for i, row := range w.rows {
+			if want := selects(p, row); got.selected[i] != want {
+				t.Fatalf("%#v over %v: selected %v, want %v", p, row, got.selected[i], want)
+			}
+			a, has := row["a"]
+			if !got.selected[i] {
+				a, has = 0, false
+			}
+			if got.values["a"][i] != a || got.valid["a"][i] != has {
+				t.Fatalf("row %d: a is %d %v, want %d %v", i, got.values["a"][i], got.valid["a"][i], a, has)
+			}
+		}
+		if got.selected[len(w.rows)] {
+			t.Fatal("padding is selected")
+		}
+	})
+}
+
+// No text of a job reaches SQL: not its literals, not its column names.
+func TestNothingOfAJobInSQL(t *testing.T) {
+	schema := schemaOf(integer("secretcolumn", "-99999", "99999"), text("othercolumn", "secretword", "w"))
+	s := open(t, write(t, "h.csv", "secretcolumn,othercolumn\n1,w\n"), schema, 1)
+	build := func(v int64) (texts []string, args []any) {
+		where := job.Or{
+			L: job.And{L: job.Compare{Column: "secretcolumn", Op: job.Ge, Value: v}, R: job.In{Column: "othercolumn", Values: []int64{v + 1, v + 2}}},
+			R: job.Not{P: job.IsNull{Column: "secretcolumn"}},
+		}
+		query, a, err := s.rowsQuery(where, []string{"secretcolumn"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts, args = append(texts, query), append(args, a...)
+		sums := []job.Summary{{
+			Name: "secretsummary", Complete: []string{"secretcolumn"}, Terms: []job.Term{{}, {"secretcolumn", "secretcolumn"}},
+			Groups: []job.Grouping{{Column: "othercolumn", Levels: []int64{v + 3, v + 4}}, {Column: "secretcolumn", Edges: []int64{v + 5, v + 6, v + 7}}},
+		}}
+		q, err := s.newScan(where, sums, []int{0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(texts, q.text.String()), append(args, q.args...)
+	}
+	one, args := build(70001)
+	other, _ := build(-50001)
+	if !slices.Equal(one, other) {
+		t.Errorf("the SQL depends on the job's values:\n%s\n%s", one, other)
+	}
+	given := map[any]bool{}
+	for _, a := range args {
+		given[a] = true
+	}
+	for v := int64(70001); v <= 70008; v++ {
+		if !given[v] {
+			t.Errorf("%d is not among the arguments %v", v, slices.Collect(maps.Keys(given)))
+		}
+	}
+	allowed := regexp.MustCompile(`^(SELECT|FROM|WHERE|GROUP|ORDER|BY|AND|OR|NOT|IN|IS|NULL|AS|CASE|WHEN|THEN|ELSE|END|TRUE|FALSE|CAST|FILTER|HUGEINT|coalesce|count|sum|rowid|position|selected|snapshot|main|data|c\d+|\$\d+|\d)$`)
+	for _, query := range one {
+		for _, word := range regexp.MustCompile(`[$\w]+`).FindAllString(query, -1) {
+			if !allowed.MatchString(word) {
+				t.Errorf("unexpected word %q in %s", word, query)
+			}
+		}
+		if strings.ContainsAny(query, `'"\;`) {
+			t.Errorf("a quote in %s", query)
+		}
+	}
+}
+
+// A predicate of a kind that the translator does not know is an error.
+func TestUnknownPredicate(t *testing.T) {
+	s := open(t, write(t, "h.csv", "a\n1\n"), schemaOf(integer("a", "0", "9")), 1)
+	_, err := s.Summaries(t.Context(), &job.Not{P: job.IsNull{Column: "a"}}, []job.Summary{{Name: "n", Terms: []job.Term{{}}}})
+	if want := "cannot be answered"; err == nil || !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("error %v, want …%s…", err, want)
+	}
+}
