@@ -1,0 +1,188 @@
+package protocols
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"consilium/job"
+)
+
+// MaxElements caps the numbers that one job seals as sums and reveals: enough
+// for any table that a person reads, and one frame of a link holds it.
+const MaxElements = 1 << 16
+
+// PlanJob derives everything public about a job, the same at the client before
+// signing, at every node before accepting, and at the recipient. It refuses
+// what this version cannot do, what could overflow, and what the study forbids.
+func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
+	a, err := Lookup(j.Analysis)
+	if err != nil {
+		return nil, err
+	}
+	return planFor(a, j, r)
+}
+
+func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
+	d, err := checkStudy(j, r)
+	if err != nil {
+		return nil, err
+	}
+	where, err := job.ParsePredicate(j.Where, &d.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("where: %w", err)
+	}
+	p, err := a.Plan(j, d)
+	if err != nil {
+		return nil, err
+	}
+	p.Analysis, p.Dataset, p.Where, p.Filter, p.analysis = a.Name(), d, where, oneLine(j.Where), a
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
+	}
+	return p, nil
+}
+
+// oneLine puts a where-clause of several lines on one.
+func oneLine(text string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(text) }
+
+// checkStudy compares the job with the study's rules and returns its dataset.
+func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
+	if j.Study != r.Study {
+		return nil, fmt.Errorf("the job is for study %q, this roster is of study %q", j.Study, r.Study)
+	}
+	d, ok := r.Dataset(j.Dataset)
+	if !ok {
+		return nil, fmt.Errorf("study %s has no dataset %.64q: %s", r.Study, j.Dataset, job.Near(j.Dataset, r.DatasetNames()))
+	}
+	switch j.Engine {
+	case "shares":
+	case "mhe":
+		return nil, &Unsupported{What: `engine "mhe"`, Hint: "it has the engine shares"}
+	default:
+		return nil, fmt.Errorf("there is no engine %.64q; known: shares", j.Engine)
+	}
+	if r.Disclosure.MinCount > 0 {
+		return nil, fmt.Errorf("study %s demands min_count %d, and this version cannot yet enforce that inside the protocol: no job of this study can run", r.Study, r.Disclosure.MinCount)
+	}
+	if _, ok := recipient(j, r); !ok {
+		return nil, errors.New("the job's recipient key belongs to no client of the roster; results go to the study's clients only")
+	}
+	return d, nil
+}
+
+// recipient returns the client to whose key the job's result will be sealed.
+func recipient(j *job.Job, r *job.Roster) (*job.Client, bool) {
+	i := slices.IndexFunc(r.Clients, func(c job.Client) bool { return bytes.Equal(c.Recipient, j.Recipient) })
+	if i < 0 || len(j.Recipient) == 0 {
+		return nil, false
+	}
+	return &r.Clients[i], true
+}
+
+// check refuses a plan whose sums may overflow for the declared rows, or whose
+// vectors are too long.
+func (p *Plan) check() error {
+	for i := range p.Summaries {
+		if err := p.Summaries[i].Check(&p.Dataset.Schema, p.Dataset.Rows()); err != nil {
+			return err
+		}
+	}
+	revealed := 0
+	for _, o := range p.Outputs {
+		revealed += o.Len
+	}
+	if n := max(p.sums(), revealed); n > MaxElements {
+		return fmt.Errorf("the result would have %d numbers, at most %d are possible; ask for fewer groups or columns", n, MaxElements)
+	}
+	return nil
+}
+
+// sums returns the length of all summaries' vectors together.
+func (p *Plan) sums() int {
+	n := 0
+	for _, s := range p.Summaries {
+		n += s.Len()
+	}
+	return n
+}
+
+// Uses returns the names of all columns that the job touches, the where-clause
+// included, sorted. A node's policy is held against it.
+func (p *Plan) Uses() []string {
+	used := slices.Clone(p.Columns)
+	for _, s := range p.Summaries {
+		used = append(used, s.Complete...)
+		for _, g := range s.Groups {
+			used = append(used, g.Column)
+		}
+		for _, t := range s.Terms {
+			used = append(used, t...)
+		}
+	}
+	if p.Where != nil {
+		used = append(used, job.Columns(p.Where)...)
+	}
+	slices.Sort(used)
+	return slices.Compact(used)
+}
+
+// Statement says in whole sentences, one an item, what will be revealed, to
+// whom, from whose rows and computed by whom. It is shown before signing.
+func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
+	to := "the holder of the job's recipient key"
+	if c, ok := recipient(j, r); ok {
+		to = person(c.Name, c.Organisation)
+	}
+	lines := []string{"Only " + to + " can open the result, and learns:"}
+	for _, s := range p.Reveals {
+		lines = append(lines, "  - "+s)
+	}
+	var sites []string
+	for _, s := range p.Dataset.Sites {
+		plural := "s"
+		if s.Rows == 1 {
+			plural = ""
+		}
+		sites = append(sites, fmt.Sprintf("%s (%d row%s)", s.Node, s.Rows, plural))
+	}
+	rows := "all rows"
+	if p.Filter != "" {
+		rows = "the rows where " + p.Filter
+	}
+	var parties []string
+	for _, name := range r.Parties {
+		organisation := ""
+		if n, ok := r.Node(name); ok {
+			organisation = n.Organisation
+		}
+		parties = append(parties, person(name, organisation))
+	}
+	return append(lines,
+		fmt.Sprintf("It is taken over %s of dataset %s at %s.", rows, p.Dataset.Name, strings.Join(sites, ", ")),
+		fmt.Sprintf("It is computed by %s on random shares: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do.", strings.Join(parties, ", ")),
+		"Every node and the coordinator see the question: the analysis, its arguments, the filter and the declared numbers of rows.")
+}
+
+func person(name, organisation string) string {
+	if organisation == "" {
+		return name
+	}
+	return name + " (" + organisation + ")"
+}
+
+// Finish derives the result from what the recipient opened.
+func (p *Plan) Finish(opened Opened) (*Result, error) {
+	for _, o := range p.Outputs {
+		if len(opened[o.Name]) != o.Len {
+			return nil, fmt.Errorf("%s: the opened result lacks %s", p.Analysis, o.Name)
+		}
+	}
+	result, err := p.analysis.Finish(p, opened)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
+	}
+	return result, nil
+}

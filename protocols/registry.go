@@ -1,0 +1,55 @@
+package protocols
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"consilium/job"
+)
+
+// Analyses returns every analysis of this version. A new one is a line here.
+func Analyses() []Analysis {
+	return []Analysis{
+		Describe{},
+		Frequency{},
+		Histogram{},
+	}
+}
+
+// planned are the analyses that the documentation names and later versions have.
+func planned() []string {
+	return []string{
+		"ttest", "anova", "mannwhitney", "chisq", "oddsratio", "correlation", "pca",
+		"linear", "logistic", "poisson", "roc", "kaplanmeier", "logrank", "cox", "cuminc",
+		"match.rank", "match.exchange",
+	}
+}
+
+// Unsupported says that a job is well formed but asks for what this version
+// does not have: an analysis, an argument or an engine.
+type Unsupported struct {
+	What string // such as `analysis "cox"`
+	Hint string // what there is instead
+}
+
+// Error implements error.
+func (u *Unsupported) Error() string {
+	return fmt.Sprintf("%s is not in this version; %s", u.What, u.Hint)
+}
+
+// Lookup returns the analysis of that name. The error for a planned one is an
+// *Unsupported; any other lists the known names.
+func Lookup(name string) (Analysis, error) {
+	var known []string
+	for _, a := range Analyses() {
+		if a.Name() == name {
+			return a, nil
+		}
+		known = append(known, a.Name())
+	}
+	if slices.Contains(planned(), name) {
+		return nil, &Unsupported{What: fmt.Sprintf("analysis %q", name), Hint: "it has " + strings.Join(known, ", ")}
+	}
+	return nil, fmt.Errorf("there is no analysis %.64q: %s", name, job.Near(name, known))
+}

@@ -1,0 +1,62 @@
+package protocols
+
+import (
+	"crypto/hpke"
+	"fmt"
+
+	"consilium/job"
+	"consilium/mpc"
+	"consilium/mpc/ring"
+	"consilium/mpc/rss"
+)
+
+// The sealing of results: post-quantum hybrid, as job.NewRecipientKey makes keys.
+func suite() (hpke.KEM, hpke.KDF, hpke.AEAD) {
+	return hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES256GCM()
+}
+
+// elementSize is the size in bytes of an element of Z_2^128 on the wire.
+const elementSize = 16
+
+// A sealed output's plaintext is the party's two components of the sharing,
+// A then B, each Len elements of 16 bytes, little endian, and nothing else.
+
+// encodeShare returns the plaintext of a sealed output.
+func encodeShare(x rss.Vec128) []byte {
+	return x.B.Append(x.A.Append(nil))
+}
+
+// decodeShare reads the plaintext of a sealed output of n elements.
+func decodeShare(b []byte, n int) (rss.Vec128, error) {
+	half := n * elementSize
+	if len(b) != 2*half {
+		return rss.Vec128{}, fmt.Errorf("%d bytes, want %d", len(b), 2*half)
+	}
+	var v ring.Vec128
+	return rss.Vec128{A: v.Decode(b[:half]), B: v.Decode(b[half:])}, nil
+}
+
+// reveal seals this party's share of every output to the job's recipient and
+// signs it. It is the only way in which a result leaves the session.
+func (w *work) reveal(s *mpc.Session, outputs Outputs) *job.SealedShare {
+	kem, kdf, aead := suite()
+	to, err := kem.NewPublicKey(w.job.Recipient)
+	if err != nil {
+		s.Fail(fmt.Errorf("the job's recipient key: %w", err))
+	}
+	if s.Err() != nil {
+		return nil
+	}
+	share := &job.SealedShare{Party: w.Self, Session: w.session}
+	for _, o := range w.plan.Outputs {
+		info := job.SealInfo(w.id, w.session, w.Self, o.Name)
+		sealed, err := hpke.Seal(to, kdf, aead, info, encodeShare(outputs[o.Name]))
+		if err != nil {
+			s.Fail(fmt.Errorf("seal output %s: %w", o.Name, err))
+			return nil
+		}
+		share.Outputs = append(share.Outputs, job.SealedOutput{Name: o.Name, Ciphertext: sealed})
+	}
+	share.Sign(w.id, w.Key)
+	return share
+}

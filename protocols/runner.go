@@ -1,0 +1,148 @@
+package protocols
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"consilium/job"
+	"consilium/mpc"
+)
+
+// do goes through the phases.
+func (w *work) do(ctx context.Context) (*job.SealedShare, error) {
+	if err := w.confirm(ctx); err != nil {
+		w.warn(ctx, err)
+		return nil, err
+	}
+	if !w.isParty() && !w.isSite() {
+		return nil, nil
+	}
+	return w.run(ctx)
+}
+
+// run is the session proper, of sites and parties.
+func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
+	seeds, agreeErr := w.agree(ctx)
+	if agreeErr != nil {
+		var err error
+		if seeds, err = ownSeeds(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s, err := w.newSession(ctx, w.session, seeds)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if agreeErr != nil {
+		// In a session, so that the peers hear of it and we of them.
+		s.Fail(w.cause(s, agreeErr))
+		return nil, s.Err()
+	}
+	inputs := w.seal(s)
+	var share *job.SealedShare
+	if w.isParty() {
+		outputs := w.compute(s.Step(stepCompute), inputs)
+		share = w.reveal(s.Step(stepReveal), outputs)
+	}
+	w.end(s.Step(stepEnd))
+	if err := settle(s); err != nil {
+		return nil, err
+	}
+	return share, nil
+}
+
+// settle returns what ended the session, if anything did. Where that was the
+// context from above and no operation came upon it, the peers hear of it here.
+func settle(s *mpc.Session) error {
+	err := s.Err()
+	if err != nil {
+		s.Fail(err)
+	}
+	return err
+}
+
+// ownSeeds makes the seeds of a participant that shares none with others.
+func ownSeeds(ctx context.Context) (mpc.Seeds, error) {
+	return mpc.Agree(ctx, mpc.Agreement{})
+}
+
+// agree makes the parties' pairwise seeds; a site needs only its own.
+func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
+	if !w.isParty() {
+		return ownSeeds(ctx)
+	}
+	w.report(Agreeing, "")
+	peers := slices.DeleteFunc(slices.Clone(w.parties), func(p mpc.PartyID) bool { return p == w.self })
+	return mpc.Agree(ctx, mpc.Agreement{
+		ID: w.session, Self: w.self, Names: w.roster.Names(), Peers: peers,
+		Transport: w.Transport, Key: w.Key, Timeout: w.Timeout,
+		PeerKey: func(p mpc.PartyID) ed25519.PublicKey { return w.roster.NodeKey(int(p)) },
+	})
+}
+
+// compute runs the analysis and holds its outputs against the plan.
+func (w *work) compute(s *mpc.Session, in Inputs) Outputs {
+	outputs := w.plan.analysis.Compute(s, w.plan, in)
+	if len(outputs) != len(w.plan.Outputs) {
+		s.Fail(fmt.Errorf("%s gives %d outputs, its plan has %d", w.plan.Analysis, len(outputs), len(w.plan.Outputs)))
+	}
+	for _, o := range w.plan.Outputs {
+		if share, ok := outputs[o.Name]; !ok || share.A.Len() != o.Len || share.B.Len() != o.Len {
+			s.Fail(fmt.Errorf("%s gives no output %s of length %d, as its plan has", w.plan.Analysis, o.Name, o.Len))
+		}
+	}
+	return outputs
+}
+
+// end waits until every party has sealed its share: either all parties and
+// sites end well, or all fail. A party says so to the others with an empty frame.
+func (w *work) end(s *mpc.Session) {
+	if w.isParty() {
+		for p := range mpc.PartyID(s.N()) {
+			if p != w.self && (slices.Contains(w.sites, p) || slices.Contains(w.parties, p)) {
+				s.Send(p, nil)
+			}
+		}
+	}
+	for _, p := range w.parties {
+		switch {
+		case p == w.self || s.Err() != nil:
+		case w.isParty():
+			s.Recv(p, 0) // parties are never far apart
+		default:
+			w.awaitEnd(s, p)
+		}
+	}
+}
+
+// awaitEnd is a site's wait for a party. Computing may take longer than a single
+// receive may, so only the job's own deadline bounds it, beside the party's abort
+// and the loss of its link.
+func (w *work) awaitEnd(s *mpc.Session, p mpc.PartyID) {
+	_, err := w.Transport.Recv(s.Context(), p, mpc.Channel{Session: s.ID(), Step: s.Path()})
+	if err != nil {
+		s.Fail(fmt.Errorf("wait until %s has sealed the result: %w", s.Name(p), w.cause(s, err)))
+	}
+}
+
+// cause returns why a wait for another node failed with err. A node that leaves
+// has mostly said why on its abort channel: its words get the time to arrive.
+func (w *work) cause(s *mpc.Session, err error) error {
+	if errors.Is(err, mpc.ErrEnded) {
+		patience := time.NewTimer(w.Timeout)
+		defer patience.Stop()
+		select {
+		case <-s.Context().Done():
+		case <-patience.C:
+		}
+	}
+	if cause := context.Cause(s.Context()); cause != nil {
+		return cause
+	}
+	return err
+}
