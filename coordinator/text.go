@@ -1,0 +1,68 @@
+package coordinator
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"consilium/api"
+)
+
+// Caps of what nodes report for people to read.
+const (
+	maxPhase  = 40
+	maxDetail = 400
+)
+
+// printable keeps a node's text from breaking logs and terminals: ASCII, one
+// line, at most limit bytes.
+func printable(s string, limit int) string {
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	out := []byte(s)
+	for i, c := range out {
+		if c < ' ' || c > '~' {
+			out[i] = '?'
+		}
+	}
+	return string(out)
+}
+
+// oneLine makes one line of a message that another package wrote.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// are lists names with the verb that fits their number.
+func are(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " is"
+	}
+	return strings.Join(names, ", ") + " are"
+}
+
+// clock writes a moment for a person to read.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+// blame is a job's reason to end that a node gave.
+func blame(node, reason string) string {
+	if reason == "" {
+		reason = "gave no reason"
+	}
+	return fmt.Sprintf("%s: %s", node, printable(reason, maxDetail))
+}
+
+// ahead says how many jobs came before.
+func ahead(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 job is ahead"
+	}
+	return fmt.Sprintf("%d jobs are ahead", n)
+}
+
+// stateWord is a state in a person's words: "queued", "deciding" …
+func stateWord(s api.State) string {
+	return strings.ToLower(strings.TrimPrefix(s.String(), "STATE_"))
+}
