@@ -1,0 +1,211 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"consilium/job"
+	"consilium/node/source"
+)
+
+// datasets are the files of which the roster makes this node a site.
+type datasets struct {
+	node  string
+	files map[string]*file
+}
+
+// file is this site's piece of a dataset.
+type file struct {
+	dataset string
+	path    string
+	schema  *job.Schema
+	rows    int // declared in the roster
+}
+
+// newDatasets holds the configured files against the roster, both ways.
+func newDatasets(c *Config, r *job.Roster) (*datasets, error) {
+	d := &datasets{node: c.Name, files: make(map[string]*file)}
+	for _, name := range c.datasetNames() {
+		set, ok := r.Dataset(name)
+		if !ok {
+			return nil, fmt.Errorf("datasets: study %s has no dataset %s; it has %s", r.Study, name, strings.Join(r.DatasetNames(), ", "))
+		}
+		site, ok := set.Site(c.Name)
+		if !ok {
+			return nil, fmt.Errorf("datasets: the roster does not make %s a site of dataset %s; take it out of the configuration, or have the roster changed", c.Name, name)
+		}
+		if err := readable(c.Datasets[name]); err != nil {
+			return nil, fmt.Errorf("datasets: %s: %w; put the file there or mend the path", name, err)
+		}
+		d.files[name] = &file{dataset: name, path: c.Datasets[name], schema: &set.Schema, rows: site.Rows}
+	}
+	for i := range r.Datasets {
+		set := &r.Datasets[i]
+		if _, ok := set.Site(c.Name); ok && d.files[set.Name] == nil {
+			return nil, fmt.Errorf("datasets: the roster makes %s a site of dataset %s, and no file is configured; add %s: PATH", c.Name, set.Name, set.Name)
+		}
+	}
+	return d, nil
+}
+
+// readable says whether path is a file that this process may read.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	return nil
+}
+
+func (d *datasets) names() []string {
+	names := make([]string, 0, len(d.files))
+	for name := range d.files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// available returns nil when this node is no site of the dataset, or has a file
+// with the columns of the schema. Rows are not read.
+func (d *datasets) available(ctx context.Context, dataset string, log *slog.Logger) error {
+	f := d.files[dataset]
+	if f == nil {
+		return nil
+	}
+	s, err := source.Open(ctx, f.path, f.schema, f.rows)
+	if err != nil {
+		return f.publicError(ctx, err, log)
+	}
+	return s.Close()
+}
+
+// check reads every file whole and warns of those that do not fit their schema.
+// Jobs on them will fail until they are mended.
+func (d *datasets) check(ctx context.Context, log *slog.Logger) {
+	for _, name := range d.names() {
+		f := d.files[name]
+		err := f.check(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			log.Warn("jobs on this dataset will fail until its file is mended", "dataset", name, "error", line(err.Error()))
+		}
+	}
+}
+
+func (f *file) check(ctx context.Context) error {
+	s, err := source.Open(ctx, f.path, f.schema, f.rows)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Check(ctx), s.Close())
+}
+
+// publicError logs what is wrong with the file, by row and column and without
+// values, for the operator; and returns the kind of it for everyone else.
+func (f *file) publicError(ctx context.Context, err error, log *slog.Logger) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	log.Error("the file cannot be used", "dataset", f.dataset, "file", f.path, "error", line(err.Error()))
+	kind := "cannot be used"
+	var cells *source.CellErrors
+	if errors.As(err, &cells) {
+		kind = "does not match the schema"
+	}
+	return fmt.Errorf("its file for dataset %s %s; its operator's log says where", f.dataset, kind)
+}
+
+// open returns the site's data for one job, or nil when this node is no site of
+// the dataset. The file is read when the job first asks.
+func (d *datasets) open(dataset string, log *slog.Logger) *siteData {
+	f := d.files[dataset]
+	if f == nil {
+		return nil
+	}
+	return &siteData{file: f, log: log}
+}
+
+// siteData is protocols.SiteData over a file, for one job.
+type siteData struct {
+	file   *file
+	log    *slog.Logger
+	source *source.Source
+}
+
+// Summaries implements protocols.SiteData.
+func (d *siteData) Summaries(ctx context.Context, where job.Predicate, summaries []job.Summary) ([][]*big.Int, error) {
+	if err := d.begin(ctx); err != nil {
+		return nil, err
+	}
+	sums, err := d.source.Summaries(ctx, where, summaries)
+	if err != nil {
+		return nil, d.file.publicError(ctx, err, d.log)
+	}
+	return sums, nil
+}
+
+// Rows implements protocols.SiteData.
+func (d *siteData) Rows(ctx context.Context, where job.Predicate, columns []string) (array.RecordReader, error) {
+	if err := d.begin(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := d.source.Rows(ctx, where, columns)
+	if err != nil {
+		return nil, d.file.publicError(ctx, err, d.log)
+	}
+	return &publicReader{RecordReader: rows, ctx: ctx, data: d}, nil
+}
+
+// begin opens the file. The runner asks for summaries and rows one after the other.
+func (d *siteData) begin(ctx context.Context) (err error) {
+	if d.source != nil {
+		return nil
+	}
+	if d.source, err = source.Open(ctx, d.file.path, d.file.schema, d.file.rows); err != nil {
+		return d.file.publicError(ctx, err, d.log)
+	}
+	return nil
+}
+
+func (d *siteData) close() {
+	if d.source == nil {
+		return
+	}
+	if err := d.source.Close(); err != nil {
+		d.log.Warn("the file's snapshot was not closed in good order", "dataset", d.file.dataset, "error", line(err.Error()))
+	}
+}
+
+// publicReader keeps the row and column of an error at home.
+type publicReader struct {
+	array.RecordReader
+	ctx  context.Context
+	data *siteData
+}
+
+// Err implements array.RecordReader.
+func (r *publicReader) Err() error {
+	if err := r.RecordReader.Err(); err != nil {
+		return r.data.file.publicError(r.ctx, err, r.data.log)
+	}
+	return nil
+}

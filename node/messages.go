@@ -1,0 +1,148 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"consilium/api"
+	"consilium/job"
+	"consilium/protocols"
+)
+
+// hello is the first message of every attachment.
+func (n *Node) hello(ctx context.Context) (*api.FromNode, error) {
+	hello := &api.Hello{Protocol: job.ProtocolVersion, Roster: n.roster.Hash[:]}
+	running, err := n.store.ids(ctx, Running)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range running {
+		hello.Running = append(hello.Running, id[:])
+	}
+	return &api.FromNode{Body: &api.FromNode_Hello{Hello: hello}}, nil
+}
+
+// handle takes one message of the coordinator and returns the answer, if it
+// takes one. What does not fit is refused with a line in the log and nothing
+// else. An error means that the store failed, which ends the node.
+func (n *Node) handle(ctx context.Context, m *api.ToNode) (answer *api.FromNode, err error) {
+	// A stream that is lost in the middle must not leave half of a change.
+	ctx = context.WithoutCancel(ctx)
+	switch body := m.GetBody().(type) {
+	case *api.ToNode_Offer:
+		answer, err = n.offered(ctx, body.Offer)
+	case *api.ToNode_Start:
+		err = n.start(ctx, body.Start)
+	case *api.ToNode_Cancel:
+		err = n.end(ctx, body.Cancel)
+	case *api.ToNode_Acknowledge:
+		err = n.acknowledged(ctx, body.Acknowledge)
+	default:
+		err = refuse("an unknown message")
+	}
+	var refused *refusal
+	if errors.As(err, &refused) {
+		n.log.Warn("refused from the coordinator", "reason", line(refused.reason))
+		return nil, nil
+	}
+	if err != nil {
+		n.fail(fmt.Errorf("store: %w; mend the state directory and start again", err))
+	}
+	return answer, err
+}
+
+// refusal is a message that is not acted on.
+type refusal struct{ reason string }
+
+func (r *refusal) Error() string { return r.reason }
+
+func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
+
+// offered answers an offer.
+func (n *Node) offered(ctx context.Context, m *api.SignedJob) (*api.FromNode, error) {
+	decision, err := n.decider.decide(ctx, signedFrom(m))
+	if err != nil {
+		return nil, err
+	}
+	n.metrics.decided(decision.Accept)
+	n.log.Info("offer answered", "job", decision.Job.Short(), "accept", decision.Accept, "reason", decision.Reason)
+	return decisionMessage(decision), nil
+}
+
+// start begins a job that every node accepted, once.
+func (n *Node) start(ctx context.Context, m *api.Start) error {
+	id, err := hashFrom("job id", m.GetJobId())
+	if err != nil {
+		return refuse("a start: %v", err)
+	}
+	record, err := n.store.record(ctx, id)
+	if err != nil {
+		return err
+	}
+	if record == nil || record.State != Accepted {
+		return refuse("a start of job %s, which is %s here", id.Short(), stateName(record))
+	}
+	decisions, err := decisionsFrom(m.GetDecisions(), len(n.roster.Roster.Nodes))
+	if err != nil {
+		return refuse("a start of job %s: %v", id.Short(), err)
+	}
+	task := &protocols.Task{
+		Signed: &record.Signed, Roster: n.roster, Decisions: decisions, Self: n.identity.Name, Key: n.identity.Key,
+		Transport: n.net, Timeout: n.config.Timeout,
+	}
+	confirm, session, err := task.Sessions()
+	if err != nil {
+		return refuse("a start of job %s: %v", id.Short(), err)
+	}
+	return n.begin(ctx, record, task, confirm, session)
+}
+
+func stateName(r *Record) string {
+	if r == nil {
+		return "unknown"
+	}
+	return string(r.State)
+}
+
+// end stops a job because its signer cancelled it or the coordinator gave it up.
+func (n *Node) end(ctx context.Context, m *api.JobEnd) error {
+	id, err := hashFrom("job id", m.GetJobId())
+	if err != nil {
+		return refuse("an end of a job: %v", err)
+	}
+	record, err := n.store.record(ctx, id)
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return refuse("an end of job %s, which is unknown here", id.Short())
+	}
+	if record.State != Accepted && record.State != Running {
+		return nil // it has ended here already
+	}
+	reason := "the coordinator ended the job: " + m.GetReason()
+	if len(m.GetSignature()) > 0 {
+		if err := job.VerifyCancel(id, record.Signed.Signer, m.GetSignature()); err != nil {
+			return refuse("%v", err)
+		}
+		reason = "cancelled by its signer, " + record.Signer
+	}
+	if n.runs.stop(id, &ended{reason}) || record.State == Running {
+		return nil // conclude stores the end
+	}
+	n.log.Info("job withdrawn before its start", "job", id.Short(), "reason", line(reason))
+	if err := n.store.withdraw(ctx, id, line(reason), time.Now()); err != nil {
+		return err
+	}
+	return nil
+}
+
+// acknowledged forgets an outcome that the coordinator has stored.
+func (n *Node) acknowledged(ctx context.Context, m *api.JobRef) error {
+	if err := n.store.acknowledge(ctx, m.GetId()); err != nil {
+		return err
+	}
+	return nil
+}

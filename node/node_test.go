@@ -1,0 +1,578 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"consilium/api"
+	"consilium/job"
+	"consilium/protocols"
+)
+
+// runTogether takes a job through all nodes and returns answers and outcomes,
+// the outcomes acknowledged.
+func runTogether(t *testing.T, o *office, signed *job.Signed) ([]*api.Decision, []*api.Outcome) {
+	t.Helper()
+	answers := o.accepted(t, signed)
+	o.start(t, signed, answers, 1, 2, 3)
+	var outcomes []*api.Outcome
+	for i := range answers {
+		outcome := o.desk(i + 1).outcome(t)
+		o.acknowledge(t, i+1, outcome.JobId)
+		outcomes = append(outcomes, outcome)
+	}
+	return answers, outcomes
+}
+
+// open opens a result as its recipient does.
+func (s *study) open(t *testing.T, signed *job.Signed, answers []*api.Decision, outcomes []*api.Outcome) protocols.Opened {
+	t.Helper()
+	decisions, err := decisionsFrom(answers, len(answers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shares []job.SealedShare
+	for _, o := range outcomes {
+		if o.Error != "" || o.Share == nil {
+			t.Fatalf("outcome %q without a share", o.Error)
+		}
+		share := job.SealedShare{Party: o.Share.Party, Session: [32]byte(o.Share.Session), Signature: o.Share.Signature}
+		for _, x := range o.Share.Outputs {
+			share.Outputs = append(share.Outputs, job.SealedOutput{Name: x.Name, Ciphertext: x.Ciphertext})
+		}
+		shares = append(shares, share)
+	}
+	opened, _, err := protocols.Open(signed, s.roster, decisions, shares, s.recipientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+// checkSums compares a describe job's opened sums with those of the files, by
+// hand: sex = 1 keeps ages 70, missing, 50, 61, 59, 90 and markers 10, 20, 31337, 60, 70, missing.
+func checkSums(t *testing.T, opened protocols.Opened) {
+	t.Helper()
+	for name, want := range map[string][]int64{
+		"selected":  {6},
+		"moments.0": {5, 70 + 50 + 61 + 59 + 90, 70*70 + 50*50 + 61*61 + 59*59 + 90*90},
+		"moments.1": {5, 10 + 20 + 31337 + 60 + 70, 10*10 + 20*20 + 31337*31337 + 60*60 + 70*70},
+	} {
+		got := opened[name]
+		if !slices.EqualFunc(got, want, func(x *big.Int, y int64) bool { return x.Cmp(big.NewInt(y)) == 0 }) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestDescribeJobOverThreeNodes(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	answers, outcomes := runTogether(t, o, signed)
+	checkSums(t, s.open(t, signed, answers, outcomes))
+	for i, n := range nodes {
+		for _, phase := range []string{protocols.Confirming, protocols.Sealing, protocols.Computing, protocols.Revealing} {
+			o.desk(i+1).waitPhase(t, phase)
+		}
+		records, err := ReadRecords(t.Context(), n.config.State)
+		if err != nil || len(records) != 1 {
+			t.Fatalf("records are %v, %v", records, err)
+		}
+		r := records[0]
+		if r.State != Done || !bytes.Equal(r.Session, outcomes[i].Share.Session) || r.Error != "" || r.Started.IsZero() || r.Ended.Before(r.Started) {
+			t.Errorf("record of %s is %+v", n.config.Name, r)
+		}
+	}
+	checkObservability(t, nodes[1])
+	checkNoCanary(t, s, o, nodes)
+}
+
+func get(t *testing.T, n *Node, path string) (int, string) {
+	t.Helper()
+	reply, err := http.Get("http://" + n.health.address() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply.StatusCode, string(body)
+}
+
+func checkObservability(t *testing.T, n *Node) {
+	t.Helper()
+	if code, body := get(t, n, "/healthz"); code != http.StatusOK || body != "ok\n" {
+		t.Errorf("/healthz: %d %q", code, body)
+	}
+	eventually(t, "readiness", func() bool { code, _ := get(t, n, "/readyz"); return code == http.StatusOK })
+	_, text := get(t, n, "/metrics")
+	for _, want := range []string{
+		"consilium_node_attached 1\n",
+		`consilium_node_jobs_total{outcome="done"} 1` + "\n",
+		`consilium_node_jobs_total{outcome="failed"} 0` + "\n",
+		`consilium_node_decisions_total{answer="accepted"} 1` + "\n",
+		"consilium_node_jobs_running 0\n",
+		"consilium_node_job_seconds_count 1\n",
+		`consilium_peer_connected{peer="hospital-1"} 1` + "\n",
+		`consilium_peer_bytes_total{direction="sent",peer="hospital-3"} `,
+		`consilium_peer_frames_total{direction="received",peer="hospital-3"} `,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("/metrics has no %q", want)
+		}
+	}
+	if strings.Contains(text, `peer="hospital-2"`) {
+		t.Error("/metrics counts a link of the node to itself")
+	}
+}
+
+// checkNoCanary looks for the canary wherever it must not be: in what the
+// coordinator heard, in logs, metrics and every file of the nodes' state.
+func checkNoCanary(t *testing.T, s *study, o *office, nodes []*Node) {
+	t.Helper()
+	places := map[string]string{"coordinator": o.allHeard(), "logs": s.logs.text()}
+	for _, n := range nodes {
+		for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
+			_, places[n.config.Name+path] = get(t, n, path)
+		}
+		names, err := filepath.Glob(filepath.Join(n.config.State, "*"))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("state of %s: %v, %v", n.config.Name, names, err)
+		}
+		for _, name := range names {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			places[name] = string(b)
+		}
+	}
+	for place, text := range places {
+		if strings.Contains(text, canary) {
+			t.Errorf("the canary is in %s", place)
+		}
+	}
+}
+
+func TestUnacknowledgedOutcomeComesAgain(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	answers := o.accepted(t, signed)
+	o.start(t, signed, answers, 1, 2, 3)
+	first := o.desk(1).outcome(t)
+
+	o.desk(1).lose()
+	if hello := o.desk(1).hello(t); len(hello.Running) != 0 || !bytes.Equal(hello.Roster, s.roster.Hash[:]) {
+		t.Errorf("second hello is %v", hello)
+	}
+	if again := o.desk(1).outcome(t); !proto.Equal(first, again) {
+		t.Error("the outcome came again with other bytes")
+	}
+	if err := nodes[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := s.start(t, s.config(1))
+	if again := o.desk(1).outcome(t); !proto.Equal(first, again) {
+		t.Error("after a restart the outcome came with other bytes")
+	}
+	o.acknowledge(t, 1, first.JobId)
+	eventually(t, "acknowledged store", func() bool {
+		left, err := n.store.unacknowledged(t.Context())
+		return err == nil && len(left) == 0
+	})
+	o.desk(1).lose()
+	o.desk(1).hello(t)
+	o.desk(1).send(t, offerMessage(signed)) // its answer comes after any outcome would
+	if d := o.desk(1).decision(t); !bytes.Equal(d.Signature, answers[0].Signature) {
+		t.Error("the decision changed")
+	}
+}
+
+// startTwo runs a job at hospitals 1 and 2 only, so that it waits for the third.
+func startTwo(t *testing.T, s *study, o *office) (*job.Signed, []*api.Decision) {
+	t.Helper()
+	signed := s.sign(t, s.job(), s.alice)
+	answers := o.accepted(t, signed)
+	o.start(t, signed, answers, 1, 2)
+	o.desk(1).waitPhase(t, protocols.Confirming)
+	o.desk(2).waitPhase(t, protocols.Confirming)
+	return signed, answers
+}
+
+func TestRunGoesOnWithoutTheCoordinator(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	s.startAll(t)
+	o.hellos(t)
+	signed, answers := startTwo(t, s, o)
+	id := signed.ID()
+	for _, hospital := range []int{1, 2} {
+		o.desk(hospital).lose()
+		if hello := o.desk(hospital).hello(t); len(hello.Running) != 1 || !bytes.Equal(hello.Running[0], id[:]) {
+			t.Errorf("hello of hospital %d is %v", hospital, hello)
+		}
+	}
+	o.start(t, signed, answers, 3)
+	var outcomes []*api.Outcome
+	for hospital := 1; hospital <= 3; hospital++ {
+		outcomes = append(outcomes, o.desk(hospital).outcome(t))
+	}
+	checkSums(t, s.open(t, signed, answers, outcomes))
+}
+
+func TestCancelInMidJob(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed, answers := startTwo(t, s, o)
+	id := signed.ID()
+
+	forged := job.SignCancel(id, s.mallo.Key)
+	for hospital := 1; hospital <= 3; hospital++ {
+		o.desk(hospital).send(t, endMessage(id, "", forged))
+	}
+	s.logs.wait(t, "refused", "the cancellation is not signed by the job's signer")
+
+	signature := job.SignCancel(id, s.alice.Key)
+	for hospital := 1; hospital <= 3; hospital++ {
+		o.desk(hospital).send(t, endMessage(id, "", signature))
+	}
+	for hospital := 1; hospital <= 2; hospital++ {
+		if outcome := o.desk(hospital).outcome(t); outcome.Share != nil || outcome.Error != "cancelled by its signer, alice" && !strings.Contains(outcome.Error, "hospital-") {
+			t.Errorf("outcome of hospital %d is %v", hospital, outcome)
+		}
+	}
+	s.logs.wait(t, "node=hospital-3", "withdrawn before its start")
+	o.start(t, signed, answers, 1, 2, 3)
+	for _, n := range nodes {
+		s.logs.wait(t, "node="+n.config.Name, "refused", "a start of job")
+	}
+	next := s.sign(t, s.job(), s.alice)
+	answers, outcomes := runTogether(t, o, next)
+	checkSums(t, s.open(t, next, answers, outcomes))
+}
+
+func TestCoordinatorGivesAJobUp(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed, _ := startTwo(t, s, o)
+	o.desk(1).send(t, endMessage(signed.ID(), "hospital-3 is not\nconnected", nil))
+	want := "the coordinator ended the job: hospital-3 is not connected"
+	if outcome := o.desk(1).outcome(t); outcome.Error != want {
+		t.Errorf("outcome is %q, want %q", outcome.Error, want)
+	}
+	// The other learns it over its own link and does not wait for its timeout.
+	if outcome := o.desk(2).outcome(t); !strings.Contains(outcome.Error, "hospital-1") {
+		t.Errorf("outcome of the other is %q", outcome.Error)
+	}
+	if r, err := nodes[0].store.record(t.Context(), signed.ID()); err != nil || r.State != Cancelled {
+		t.Errorf("record is %+v, %v", r, err)
+	}
+}
+
+func TestCrashInMidJob(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed, answers := startTwo(t, s, o)
+
+	c := s.config(1)
+	c.State = s.path("crashed") // what the disk holds when the power fails
+	copyDir(t, nodes[0].config.State, c.State)
+	if err := nodes[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := s.start(t, c)
+	if outcome := o.desk(1).outcome(t); outcome.Error != restarted || outcome.Share != nil {
+		t.Errorf("outcome is %v", outcome)
+	}
+	o.start(t, signed, answers, 1)
+	s.logs.wait(t, "refused", "which is failed here")
+	if r, err := n.store.record(t.Context(), signed.ID()); err != nil || r.State != Failed || r.Error != restarted {
+		t.Errorf("record is %+v, %v", r, err)
+	}
+}
+
+func TestStopInMidJob(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed, _ := startTwo(t, s, o)
+	if err := nodes[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := s.start(t, s.config(1))
+	if outcome := o.desk(1).outcome(t); outcome.Error != errStopped.Error() {
+		t.Errorf("outcome is %v", outcome)
+	}
+	if r, err := n.store.record(t.Context(), signed.ID()); err != nil || r.State != Failed {
+		t.Errorf("record is %+v, %v", r, err)
+	}
+}
+
+func TestUnexpectedMessagesAreRefused(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	s.startAll(t)
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	other := s.sign(t, s.job(), s.alice)
+	answers := o.accepted(t, signed)
+	foreign := &job.Decision{Node: "hospital-9", Job: signed.ID(), Accept: true, Nonce: randomBytes(job.NonceSize)}
+	foreign.Sign(s.mallo.Key)
+	forged := proto.CloneOf(answers[1])
+	forged.Nonce = randomBytes(job.NonceSize)
+
+	refused := []struct {
+		m    *api.ToNode
+		word string
+	}{
+		{&api.ToNode{}, "unknown message"},
+		{startMessage(other, answers), "which is unknown here"},
+		{startMessage(signed, answers[:2]), "decision of node hospital-3 is missing"},
+		{startMessage(signed, append(slices.Clone(answers), answers...)), "6 decisions for 3 nodes"},
+		{startMessage(signed, []*api.Decision{answers[0], answers[1], decisionMessage(foreign).GetDecision()}), "no node of the study"},
+		{startMessage(signed, []*api.Decision{answers[0], forged, answers[2]}), "signature does not fit"},
+		{startMessage(signed, []*api.Decision{answers[0], {}, answers[2]}), "a decision's job has 0 bytes"},
+		{&api.ToNode{Body: &api.ToNode_Start{Start: &api.Start{JobId: []byte("short")}}}, "job id has 5 bytes"},
+		{&api.ToNode{Body: &api.ToNode_Cancel{Cancel: &api.JobEnd{JobId: []byte("short")}}}, "an end of a job"},
+		{endMessage(other.ID(), "", nil), "an end of job"},
+	}
+	for _, r := range refused {
+		o.desk(1).send(t, r.m)
+		s.logs.wait(t, "level=WARN", "refused from the coordinator", r.word)
+	}
+	o.desk(1).send(t, &api.ToNode{Body: &api.ToNode_Acknowledge{Acknowledge: &api.JobRef{Id: []byte("short")}}})
+
+	o.start(t, signed, answers, 1, 1, 2, 3) // a duplicate of a start is refused, too
+	s.logs.wait(t, "refused from the coordinator", "a start of job")
+	var outcomes []*api.Outcome
+	for hospital := 1; hospital <= 3; hospital++ {
+		outcomes = append(outcomes, o.desk(hospital).outcome(t))
+	}
+	checkSums(t, s.open(t, signed, answers, outcomes))
+}
+
+func TestFileOutOfRangeFailsTheJobWithoutTellingWhere(t *testing.T) {
+	s := newStudy(t)
+	bad := s.path("hospital-2.csv")
+	writeFile(t, bad, "sex,age,marker\n1,50,1\n1,5"+canary+",1\n")
+	o := openOffice(t, s)
+	s.startAll(t)
+	o.hellos(t)
+	s.logs.wait(t, "level=WARN", "node=hospital-2", "will fail until its file is mended", "row 2", "age")
+	_, outcomes := runTogether(t, o, s.sign(t, s.job(), s.alice))
+	for i, outcome := range outcomes {
+		if !strings.Contains(outcome.Error, "hospital-2") || !strings.Contains(outcome.Error, "its file for dataset lung does not match the schema") {
+			t.Errorf("outcome of hospital %d is %q", i+1, outcome.Error)
+		}
+		if strings.Contains(outcome.Error, "row 2") || strings.Contains(outcome.Error, "age") {
+			t.Errorf("outcome of hospital %d tells where: %q", i+1, outcome.Error)
+		}
+	}
+	s.logs.wait(t, "level=ERROR", "node=hospital-2", "the file cannot be used", "row 2", "age")
+	if strings.Contains(s.logs.text(), canary) || strings.Contains(o.allHeard(), canary) {
+		t.Error("the value is in a log or went to the coordinator")
+	}
+	writeFile(t, bad, files[1])
+	next := s.sign(t, s.job(), s.alice)
+	answers, outcomes := runTogether(t, o, next)
+	checkSums(t, s.open(t, next, answers, outcomes))
+}
+
+func TestSilentPeerFailsTheJobInTime(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	for hospital := 1; hospital <= 3; hospital++ {
+		c := s.config(hospital)
+		c.Timeout, c.Deadline = time.Second, time.Minute
+		s.start(t, c)
+	}
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	answers := o.accepted(t, signed)
+	o.start(t, signed, answers, 1, 2)
+	for _, hospital := range []int{1, 2} {
+		if outcome := o.desk(hospital).outcome(t); !strings.Contains(outcome.Error, "hospital-3 sends nothing for 1s") {
+			t.Errorf("outcome of hospital %d is %q", hospital, outcome.Error)
+		}
+	}
+}
+
+func TestDeadlineEndsAJob(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	for hospital := 1; hospital <= 3; hospital++ {
+		c := s.config(hospital)
+		c.Deadline = time.Second
+		s.start(t, c)
+	}
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	answers := o.accepted(t, signed)
+	o.start(t, signed, answers, 1)
+	want := "the job did not end within 1s, the deadline of hospital-1"
+	if outcome := o.desk(1).outcome(t); outcome.Error != want {
+		t.Errorf("outcome is %q, want %q", outcome.Error, want)
+	}
+}
+
+func TestAcceptedJobThatExpiredFails(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	j := s.job()
+	j.Expires = time.Now().Add(-time.Second).UTC().Truncate(time.Second)
+	signed := s.sign(t, j, s.alice)
+	var answers []*api.Decision
+	for _, n := range nodes {
+		record := &Record{Job: signed.ID(), Signed: *signed, State: Accepted, Decided: time.Now()}
+		record.Decision = *n.decider.accept(signed.ID())
+		if err := n.store.decide(t.Context(), record, j.Nonce); err != nil {
+			t.Fatal(err)
+		}
+		answers = append(answers, decisionMessage(&record.Decision).GetDecision())
+	}
+	o.start(t, signed, answers, 1)
+	if outcome := o.desk(1).outcome(t); !strings.Contains(outcome.Error, "expired") {
+		t.Errorf("outcome is %q", outcome.Error)
+	}
+	o.start(t, signed, answers, 1)
+	s.logs.wait(t, "refused", "which is failed here")
+}
+
+func TestSeveralJobsAtOnce(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	for hospital := 1; hospital <= 3; hospital++ {
+		c := s.config(hospital)
+		c.Jobs = hospital // different limits must not block each other
+		s.start(t, c)
+	}
+	o.hellos(t)
+	var jobs []*job.Signed
+	var answers [][]*api.Decision
+	for range 5 {
+		jobs = append(jobs, s.sign(t, s.job(), s.alice))
+		answers = append(answers, o.accepted(t, jobs[len(jobs)-1]))
+	}
+	for i := range jobs {
+		o.start(t, jobs[i], answers[i], 1, 2, 3)
+	}
+	outcomes := make(map[job.Hash][]*api.Outcome)
+	for hospital := 1; hospital <= 3; hospital++ {
+		for range jobs {
+			outcome := o.desk(hospital).outcome(t)
+			outcomes[job.Hash(outcome.JobId)] = append(outcomes[job.Hash(outcome.JobId)], outcome)
+		}
+	}
+	for i := range jobs {
+		checkSums(t, s.open(t, jobs[i], answers[i], outcomes[jobs[i].ID()]))
+	}
+}
+
+func TestReadinessNamesWhatIsMissing(t *testing.T) {
+	s := newStudy(t)
+	n := s.start(t, s.config(1))
+	code, body := get(t, n, "/readyz")
+	if code != http.StatusServiceUnavailable || body != "not attached to the coordinator\nno link to hospital-2\nno link to hospital-3\n" {
+		t.Errorf("/readyz: %d %q", code, body)
+	}
+	if code, _ := get(t, n, "/healthz"); code != http.StatusOK {
+		t.Errorf("/healthz: %d", code)
+	}
+	openOffice(t, s).desk(1).hello(t) // the node keeps trying
+	eventually(t, "attachment", func() bool {
+		_, body := get(t, n, "/readyz")
+		return body == "no link to hospital-2\nno link to hospital-3\n"
+	})
+}
+
+func TestStoreFailureStopsTheNode(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	n, err := Start(t.Context(), s.config(1), s.logs.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	s.start(t, s.config(2))
+	s.start(t, s.config(3))
+	o.hellos(t)
+	signed, answers := startTwo(t, s, o)
+	if err := n.store.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.start(t, signed, answers, 3)
+	if err := n.Wait(); err == nil || !strings.Contains(err.Error(), "cannot be stored") {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
+func TestNodeStopsRatherThanAnswerUnstored(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	n, err := Start(t.Context(), s.config(1), s.logs.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	o.desk(1).hello(t)
+	if err := n.store.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.desk(1).send(t, offerMessage(s.sign(t, s.job(), s.alice)))
+	if err := n.Wait(); err == nil || !strings.Contains(err.Error(), "mend the state directory") {
+		t.Errorf("the node ended with %v", err)
+	}
+	select {
+	case m := <-o.desk(1).in:
+		t.Errorf("it answered all the same: %v", m)
+	default:
+	}
+}
+
+func TestNodeEndsWithItsContext(t *testing.T) {
+	s := newStudy(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	n, err := Start(ctx, s.config(1), s.logs.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := n.Wait(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-n.Done():
+	default:
+		t.Error("Done is not closed after Wait")
+	}
+	s.start(t, s.config(1)) // everything is free again
+}

@@ -1,0 +1,166 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"consilium/job"
+	"consilium/protocols"
+)
+
+// Policy is what a site's operator allows: nothing, unless a rule says so. A
+// job is allowed when one rule covers all of it and no denied column is in it.
+type Policy struct {
+	Allow       []Rule   `yaml:"allow"`
+	DenyColumns []string `yaml:"deny_columns"` // wins over every rule
+}
+
+// Rule allows what matches all of its four lists; "*" matches everything.
+type Rule struct {
+	Signers  []string `yaml:"signers"`  // client names of the roster
+	Datasets []string `yaml:"datasets"` // dataset names of the roster
+	Analyses []string `yaml:"analyses"` // words of the job file
+	Columns  []string `yaml:"columns"`  // of the where-clause, too
+}
+
+const anything = "*"
+
+// ParsePolicy reads a policy file. An empty list in a rule is refused, as it
+// would match nothing.
+func ParsePolicy(b []byte) (*Policy, error) {
+	p := new(Policy)
+	if err := decodeYAML(b, p); err != nil {
+		return nil, err
+	}
+	for i, r := range p.Allow {
+		for _, list := range r.lists() {
+			if len(list.values) == 0 {
+				return nil, fmt.Errorf("allow rule %d has no %s; list them or write [\"*\"]", i+1, list.key)
+			}
+			if slices.Contains(list.values, "") {
+				return nil, fmt.Errorf("allow rule %d has an empty name in %s", i+1, list.key)
+			}
+		}
+	}
+	if slices.Contains(p.DenyColumns, "") || slices.Contains(p.DenyColumns, anything) {
+		return nil, errors.New("deny_columns takes column names; to deny everything, leave allow empty")
+	}
+	return p, nil
+}
+
+type ruleList struct {
+	key    string
+	values []string
+}
+
+func (r *Rule) lists() []ruleList {
+	return []ruleList{{"signers", r.Signers}, {"datasets", r.Datasets}, {"analyses", r.Analyses}, {"columns", r.Columns}}
+}
+
+func matches(list []string, name string) bool {
+	return slices.Contains(list, anything) || slices.Contains(list, name)
+}
+
+// Check refuses a policy that denies a column that no dataset of the study
+// has: a slip of the pen there would protect nothing.
+func (p *Policy) Check(r *job.Roster) error {
+	for _, column := range p.DenyColumns {
+		known := slices.ContainsFunc(r.Datasets, func(d job.Dataset) bool {
+			_, ok := d.Schema.Column(column)
+			return ok
+		})
+		if !known {
+			return fmt.Errorf("deny_columns names %q, a column of no dataset of study %s; mend the name or take it out", column, r.Study)
+		}
+	}
+	return nil
+}
+
+// Unknown lists the clients and datasets in allow rules that the roster does
+// not have, for a warning: they allow nothing.
+func (p *Policy) Unknown(r *job.Roster) []string {
+	var unknown []string
+	add := func(kind, name string, known bool) {
+		text := kind + " " + name
+		if name != anything && !known && !slices.Contains(unknown, text) {
+			unknown = append(unknown, text)
+		}
+	}
+	for _, rule := range p.Allow {
+		for _, name := range rule.Signers {
+			_, ok := r.Client(name)
+			add("client", name, ok)
+		}
+		for _, name := range rule.Datasets {
+			_, ok := r.Dataset(name)
+			add("dataset", name, ok)
+		}
+	}
+	return unknown
+}
+
+// Decide returns nil when the policy allows the job, and else an error that
+// names the first thing that no rule allows. It never widens: no rule, no job.
+func (p *Policy) Decide(signer string, plan *protocols.Plan, j *job.Job) error {
+	columns := plan.Uses()
+	var denied []string
+	for _, c := range columns {
+		if slices.Contains(p.DenyColumns, c) {
+			denied = append(denied, c)
+		}
+	}
+	if len(denied) > 0 {
+		return fmt.Errorf("its policy denies %s to every job", quantity("column", denied))
+	}
+	rules := p.Allow
+	narrow := func(keep func(Rule) bool) bool {
+		rules = filter(rules, keep)
+		return len(rules) > 0
+	}
+	if !narrow(func(r Rule) bool { return matches(r.Signers, signer) }) {
+		return fmt.Errorf("its policy allows nothing to %s", signer)
+	}
+	if !narrow(func(r Rule) bool { return matches(r.Datasets, j.Dataset) }) {
+		return fmt.Errorf("its policy does not allow dataset %s to %s", j.Dataset, signer)
+	}
+	if !narrow(func(r Rule) bool { return matches(r.Analyses, j.Analysis) }) {
+		return fmt.Errorf("its policy does not allow analysis %s on dataset %s to %s", j.Analysis, j.Dataset, signer)
+	}
+	missing := fewestMissing(rules, columns)
+	if len(missing) > 0 {
+		return fmt.Errorf("its policy does not allow %s in %s on dataset %s to %s", quantity("column", missing), j.Analysis, j.Dataset, signer)
+	}
+	return nil
+}
+
+func filter(rules []Rule, keep func(Rule) bool) []Rule {
+	var kept []Rule
+	for _, r := range rules {
+		if keep(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// fewestMissing returns the columns that the closest rule does not allow. A
+// job's columns must all be in one rule: two rules may be for two purposes.
+func fewestMissing(rules []Rule, columns []string) []string {
+	var best []string
+	for i, r := range rules {
+		missing := slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return matches(r.Columns, c) })
+		if i == 0 || len(missing) < len(best) {
+			best = missing
+		}
+	}
+	return best
+}
+
+func quantity(noun string, names []string) string {
+	if len(names) > 1 {
+		noun += "s"
+	}
+	return noun + " " + strings.Join(names, ", ")
+}

@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"consilium/api"
+	"consilium/job"
+)
+
+// errNonceSeen says that a signer's nonce was consumed by another job.
+var errNonceSeen = errors.New("nonce already consumed")
+
+// nonceOwner returns the job that consumed a signer's nonce, if one did.
+func (s *store) nonceOwner(ctx context.Context, signer, nonce []byte) (owner job.Hash, seen bool, err error) {
+	var id []byte
+	err = s.db.QueryRowContext(ctx, "SELECT job FROM nonces WHERE signer = ? AND nonce = ?", signer, nonce).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return owner, false, nil
+	}
+	copy(owner[:], id)
+	return owner, err == nil, err
+}
+
+// decide consumes the job's nonce and stores the record with its decision,
+// both or neither. It must have returned before the decision leaves the node.
+func (s *store) decide(ctx context.Context, r *Record, nonce []byte) error {
+	reveals, err := json.Marshal(r.Reveals)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		consumed, err := tx.ExecContext(ctx, "INSERT INTO nonces (signer, nonce, job) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			[]byte(r.Signed.Signer), nonce, r.Job[:])
+		if err != nil {
+			return err
+		}
+		if n, err := consumed.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(err, errNonceSeen)
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (id, bytes, signer, signature, signer_name, recipient_name, reveals,
+			node, accept, reason, nonce, decision_signature, decided, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			r.Job[:], r.Signed.Bytes, []byte(r.Signed.Signer), r.Signed.Signature, r.Signer, r.Recipient, string(reveals),
+			r.Decision.Node, r.Decision.Accept, r.Decision.Reason, r.Decision.Nonce, r.Decision.Signature, r.Decided.UnixMilli(), r.State)
+		return err
+	})
+}
+
+// record returns what is kept of a job, or nil when it was never decided.
+func (s *store) record(ctx context.Context, id job.Hash) (*Record, error) {
+	r, err := scanRecord(s.db.QueryRowContext(ctx, selectRecord+" WHERE id = ?", id[:]))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// begin turns an accepted job into a running one. No job begins twice.
+func (s *store) begin(ctx context.Context, id job.Hash, session [32]byte, now time.Time) error {
+	return s.move(ctx, "UPDATE jobs SET state = ?, session = ?, started = ? WHERE id = ? AND state = ?",
+		Running, session[:], now.UnixMilli(), id[:], Accepted)
+}
+
+// finish ends an accepted or running job and keeps its outcome until it is
+// acknowledged.
+func (s *store) finish(ctx context.Context, state State, o *api.Outcome, now time.Time) error {
+	b, err := proto.Marshal(o)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(b)
+	return s.move(ctx, "UPDATE jobs SET state = ?, error = ?, ended = ?, outcome = ?, outcome_hash = ? WHERE id = ? AND state IN (?, ?)",
+		state, o.Error, now.UnixMilli(), b, digest[:], o.JobId, Accepted, Running)
+}
+
+// withdraw ends a job that was accepted and never started: there is nothing to
+// tell the coordinator, who ended it.
+func (s *store) withdraw(ctx context.Context, id job.Hash, reason string, now time.Time) error {
+	return s.move(ctx, "UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND state = ?",
+		Cancelled, reason, now.UnixMilli(), id[:], Accepted)
+}
+
+// move runs an update that must change exactly one job.
+func (s *store) move(ctx context.Context, update string, args ...any) error {
+	changed, err := s.db.ExecContext(ctx, update, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := changed.RowsAffected(); err != nil {
+		return err
+	} else if n != 1 {
+		return errors.New("the job is not in the state that this step begins from")
+	}
+	return nil
+}
+
+// ids lists the jobs in a state.
+func (s *store) ids(ctx context.Context, state State) ([]job.Hash, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT id FROM jobs WHERE state = ? ORDER BY decided, id", state)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []job.Hash
+	for rows.Next() {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		var id job.Hash
+		copy(id[:], b)
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// unacknowledged returns the outcomes still to be told, oldest first.
+func (s *store) unacknowledged(ctx context.Context) ([]*api.Outcome, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT outcome FROM jobs WHERE outcome IS NOT NULL ORDER BY ended, id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var outcomes []*api.Outcome
+	for rows.Next() {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		o := new(api.Outcome)
+		if err := proto.Unmarshal(b, o); err != nil {
+			return nil, fmt.Errorf("a stored outcome: %w", err)
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes, rows.Err()
+}
+
+// acknowledge forgets an outcome that the coordinator has stored.
+func (s *store) acknowledge(ctx context.Context, id []byte) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE jobs SET outcome = NULL WHERE id = ?", id)
+	return err
+}
