@@ -1,0 +1,211 @@
+package render
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"consilium/job"
+	"consilium/protocols"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s\nwant:\n%s", name, got, want)
+	}
+}
+
+var id = job.Hash{0x3f, 0x2a, 0x91}
+
+var describe = &protocols.Result{
+	Status: "ok",
+	Value: map[string]any{
+		"age":      map[string]any{"n": int64(228), "missing": int64(0), "mean": 62.44736842105263, "sd": 9.07345686},
+		"meal_cal": map[string]any{"n": int64(181), "missing": int64(47), "mean": 928.7790055248619, "sd": 402.17475},
+		"wt_loss":  map[string]any{"n": int64(1), "missing": int64(227), "mean": -2.5, "sd": nil},
+	},
+	Tables: []protocols.Table{{
+		Title:  "Descriptive statistics",
+		Header: []string{"Variable", "n", "Missing", "Mean", "SD"},
+		Rows: [][]string{
+			{"age (years)", "228", "0", "62.4", "9.1"},
+			{"meal_cal (kcal)", "181", "47", "928.78", "402.17"},
+			{"wt_loss (lb)", "1", "227", "-2.5", "-"},
+		},
+		Notes: []string{"Dataset lung, all rows.", "SD with n - 1."},
+	}},
+}
+
+var clinical = &protocols.Result{
+	Status: "ok",
+	Value: map[string]any{
+		"term": []any{"age", "sex"}, "coef": []any{0.017, -0.513}, "n": int64(228),
+		"loglik": map[string]any{"null": -749.91, "fitted": -742.85},
+	},
+	Tables: []protocols.Table{
+		{
+			Title:  "Cox proportional hazards",
+			Header: []string{"Term", "Hazard ratio (95 % CI)", "p"},
+			Rows: [][]string{
+				{"age", "1.02 (1.00 to 1.04)", "0.065"},
+				{"sex2", "0.60 (0.43 to 0.83)", "0.0023"},
+				{"naïve größe", "12.5 (0.9 to 170.1)", "<0.001"},
+			},
+			Notes: []string{"Efron ties; 228 rows, 165 events."},
+		},
+		{Title: "Levels", Header: []string{"Level", "n (%)"}, Rows: [][]string{{"[0, 50)", "7 (3.1 %)"}, {"[50, 120]", "221 (96.9 %)"}, {"Total", "228"}}},
+	},
+}
+
+var suppressed = &protocols.Result{Status: "suppressed"}
+
+func TestText(t *testing.T) {
+	for name, r := range map[string]*protocols.Result{"describe": describe, "clinical": clinical, "suppressed": suppressed} {
+		for suffix, styled := range map[string]bool{"plain.txt": false, "styled.txt": true} {
+			var b strings.Builder
+			if err := Text(&b, r, styled); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"."+suffix, b.String())
+			if !styled && strings.ContainsRune(b.String(), '\x1b') {
+				t.Errorf("%s: plain text with an escape sequence", name)
+			}
+		}
+	}
+}
+
+func TestTableOfAnyShape(t *testing.T) {
+	for _, table := range []protocols.Table{
+		{}, {Title: "only a title"}, {Notes: []string{"only a note"}}, {Header: []string{"only", "a header"}},
+		{Rows: [][]string{{"no"}, {"header", "2"}}}, {Header: []string{"a", "b", "c"}, Rows: [][]string{{"short"}, nil}},
+	} {
+		var b strings.Builder
+		if err := Table(&b, table, false); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range append(append(append([]string{table.Title}, table.Header...), table.Notes...), flat(table.Rows)...) {
+			if !strings.Contains(b.String(), text) {
+				t.Errorf("%q is missing in\n%s", text, b.String())
+			}
+		}
+	}
+}
+
+func flat(rows [][]string) (cells []string) {
+	for _, r := range rows {
+		cells = append(cells, r...)
+	}
+	return cells
+}
+
+func TestTextStripsForeignControl(t *testing.T) {
+	var b strings.Builder
+	r := &protocols.Result{Status: "\x1b[2Jodd", Tables: []protocols.Table{{
+		Title: "a\x1b[31m", Header: []string{"b\x07"}, Rows: [][]string{{"c\nd", "one cell too many"}}, Notes: []string{"e\x00"},
+	}}}
+	if err := Text(&b, r, false); err != nil {
+		t.Fatal(err)
+	}
+	if i := strings.IndexFunc(b.String(), func(r rune) bool { return r < ' ' && r != '\n' }); i >= 0 {
+		t.Errorf("a control character at %d of %q", i, b.String())
+	}
+	if !strings.Contains(b.String(), "c d") {
+		t.Errorf("a cell of two lines prints as %q", b.String())
+	}
+}
+
+func TestAlignDecimals(t *testing.T) {
+	for _, c := range []struct {
+		cells, want []string
+		figures     bool
+	}{
+		{[]string{"1", "22", "333"}, []string{"  1", " 22", "333"}, true},
+		{[]string{"1.5", "-22", "<0.001"}, []string{"  1.5  ", "-22    ", " <0.001"}, true},
+		{[]string{"1e-05", "0.25"}, []string{"1e-05", "0.25 "}, true},
+		{[]string{"7 (3.1 %)", "221 (96.9 %)"}, []string{"  7 (3.1 %) ", "221 (96.9 %)"}, true},
+		{[]string{"-", "12.5", ""}, []string{" -  ", "12.5", "    "}, true},
+		{[]string{"f", "1"}, []string{"f", "1"}, false},
+		{[]string{"[1, 2)", "3"}, []string{"[1, 2)", "3"}, false},
+		{[]string{"-", ""}, []string{"-", ""}, false},
+		{[]string{"2026-01-02", "1"}, []string{"2026-01-02", "1"}, false},
+		{nil, nil, false},
+	} {
+		got, figures := alignDecimals(c.cells)
+		if figures != c.figures || strings.Join(got, "|") != strings.Join(c.want, "|") {
+			t.Errorf("alignDecimals(%q) = %q, %v; want %q, %v", c.cells, got, figures, c.want, c.figures)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var b strings.Builder
+	if err := JSON(&b, id, describe); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "describe.json", b.String())
+	var back struct {
+		Job, Status string
+		Value       map[string]map[string]any
+	}
+	if err := json.Unmarshal([]byte(b.String()), &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Job != id.String() || back.Value["age"]["mean"] != 62.44736842105263 {
+		t.Errorf("read back %+v", back)
+	}
+	b.Reset()
+	if err := JSON(&b, id, suppressed); err != nil || !strings.Contains(b.String(), `"value": null`) {
+		t.Errorf("suppressed: %s, %v", b.String(), err)
+	}
+	if err := JSON(&b, id, &protocols.Result{Status: "ok", Value: math.NaN()}); err == nil {
+		t.Error("a NaN was printed")
+	}
+}
+
+func TestCSV(t *testing.T) {
+	for name, r := range map[string]*protocols.Result{
+		"describe": describe, "clinical": clinical, "suppressed": suppressed,
+		"counts": {Status: "ok", Value: map[string]any{"counts": []any{int64(3), int64(0)}}},
+		"levels": {Status: "ok", Value: map[string]any{
+			"10": map[string]any{"f, \"quoted\"": int64(1)}, "9": map[string]any{"f": int64(2)}, "-0.5": map[string]any{"f": int64(3)},
+		}},
+		"nothing": {Status: "ok", Value: map[string]any{}},
+		"one":     {Status: "ok", Value: 1e-300},
+	} {
+		var b strings.Builder
+		if err := CSV(&b, id, r); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".csv", b.String())
+		records, err := csv.NewReader(strings.NewReader(b.String())).ReadAll() // refuses ragged lines
+		if err != nil || len(records) < 2 {
+			t.Errorf("%s: %d lines, %v", name, len(records), err)
+		}
+	}
+	var b strings.Builder
+	if err := CSV(&b, id, &protocols.Result{Status: "ok", Value: []any{math.Inf(1)}}); err == nil {
+		t.Error("an infinity was printed")
+	}
+}

@@ -1,0 +1,58 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"consilium/job"
+	"consilium/protocols"
+)
+
+// Result fetches what the parties sealed for a finished job, and opens it. It
+// believes nothing that the coordinator says: the job that comes back must be
+// the one signed here to the last byte, every node must have accepted it under
+// its own signature, and three parties must have signed shares that agree.
+func (c *Conn) Result(ctx context.Context, signed *job.Signed) (*protocols.Result, error) {
+	j, err := signed.Verify()
+	if err != nil {
+		return nil, err
+	}
+	if j.Roster != c.client.roster.Hash {
+		return nil, fmt.Errorf("job %s was signed under roster %s, this client pins %s; open its result with the roster of then", signed.ID().Short(), j.Roster.Short(), c.client.roster.Hash.Short())
+	}
+	f, err := c.Fetch(ctx, signed.ID())
+	if err != nil {
+		return nil, err
+	}
+	return c.client.Open(signed, f)
+}
+
+// Open opens a fetched result offline, with everything that Result checks.
+func (c *Client) Open(signed *job.Signed, f *Fetched) (*protocols.Result, error) {
+	if err := sameJob(signed, f.Job); err != nil {
+		return nil, fmt.Errorf("job %s: %w; its result is refused", signed.ID().Short(), err)
+	}
+	opened, plan, err := protocols.Open(signed, c.roster, f.Decisions, f.Shares, c.recipient.private)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Finish(opened)
+}
+
+// sameJob compares what came back with what was signed. Where they differ it
+// says the worst: a result sealed to somebody else.
+func sameJob(signed, back *job.Signed) error {
+	if bytes.Equal(back.Bytes, signed.Bytes) && bytes.Equal(back.Signer, signed.Signer) && bytes.Equal(back.Signature, signed.Signature) {
+		return nil
+	}
+	mine, err := job.Decode(signed.Bytes)
+	if err != nil {
+		return err
+	}
+	if theirs, err := job.Decode(back.Bytes); err == nil && !bytes.Equal(theirs.Recipient, mine.Recipient) {
+		return errors.New("the job that came back names another recipient key than the one signed here")
+	}
+	return errors.New("the job that came back is not the one signed here")
+}
