@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"consilium/client"
+	"consilium/client/render"
+	"consilium/job"
+	"consilium/node/source"
+	"consilium/protocols"
+)
+
+func newDatasetsCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "datasets",
+		Short: "List a study's datasets, propose a schema, check a file",
+		Long: `Datasets lists what the study's roster says of each dataset: its columns with
+type, unit and range, the sites that hold it and how many rows they declare. The
+roster is public within the study; no data are read.`,
+		Example: `  consilium datasets
+  consilium datasets infer data/lung/hospital-*.csv
+  consilium datasets check --roster study.roster --dataset lung hospital-1.csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listDatasets(cmd, dir) },
+	}
+	clientFlag(cmd.Flags(), &dir)
+	cmd.AddCommand(newDatasetsInferCommand(), newDatasetsCheckCommand())
+	return cmd
+}
+
+func listDatasets(cmd *cobra.Command, dir string) error {
+	c, err := loadClient(dir)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	for i := range c.Roster().Roster.Datasets {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		if err := render.Table(out, datasetTable(&c.Roster().Roster.Datasets[i]), styled(out)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// datasetTable shows one dataset's schema and sites.
+func datasetTable(d *job.Dataset) protocols.Table {
+	t := protocols.Table{
+		Title:  "Dataset " + d.Name,
+		Header: []string{"Column", "Type", "Unit", "Range", "Step", "Categories", "Description"},
+	}
+	if d.Title != "" {
+		t.Title += ": " + d.Title
+	}
+	for i := range d.Schema.Columns {
+		c := &d.Schema.Columns[i]
+		span := ""
+		if c.Type != job.Text {
+			span = c.Min + " to " + c.Max
+		}
+		t.Rows = append(t.Rows, []string{c.Name, string(c.Type), c.Unit, span, c.Step, categories(c), c.Description})
+	}
+	t = withoutEmptyColumns(t)
+	rows := 0
+	var sites []string
+	for _, s := range d.Sites {
+		rows += s.Rows
+		sites = append(sites, fmt.Sprintf("%s %d", s.Node, s.Rows))
+	}
+	t.Notes = []string{fmt.Sprintf("%d rows declared: %s.", rows, strings.Join(sites, ", "))}
+	return t
+}
+
+// categories lists the first few.
+func categories(c *job.Column) string {
+	const shown = 8
+	text := strings.Join(c.Categories[:min(shown, len(c.Categories))], ", ")
+	if more := len(c.Categories) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func withoutEmptyColumns(t protocols.Table) protocols.Table {
+	for c := len(t.Header) - 1; c >= 0; c-- {
+		if slices.ContainsFunc(t.Rows, func(row []string) bool { return row[c] != "" }) {
+			continue
+		}
+		t.Header = slices.Delete(t.Header, c, c+1)
+		for i := range t.Rows {
+			t.Rows[i] = slices.Delete(t.Rows[i], c, c+1)
+		}
+	}
+	return t
+}
+
+func newDatasetsInferCommand() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "infer FILE…",
+		Short: "Propose a dataset's schema from all its files",
+		Long: `Infer reads files of one dataset, CSV or Parquet, and prints an entry for a study
+file: a start to correct by hand. The ranges and lists are those of the data at
+hand and become public with the roster, so widen them to what may occur. The
+rows become the public size of each site's part; round them up if the exact
+number is nobody's business.`,
+		Example: `  consilium datasets infer data/lung/hospital-*.csv
+  consilium datasets infer --name lung registry.parquet >> study.yaml`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			schema, report, err := source.Infer(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if name == "" {
+				name = filepath.Base(filepath.Dir(args[0]))
+			}
+			return writeProposal(cmd.OutOrStdout(), name, schema, report)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the dataset's name (else that of the first file's folder)")
+	return cmd
+}
+
+// writeProposal prints the datasets entry of a study file. Sites are called
+// after their files until somebody writes the nodes' names.
+func writeProposal(out io.Writer, name string, schema *job.Schema, report source.Report) error {
+	d := job.Dataset{Name: name, Schema: *schema}
+	for _, f := range report.Files {
+		node, _, _ := strings.Cut(filepath.Base(f.Path), ".")
+		d.Sites = append(d.Sites, job.Site{Node: node, Rows: f.Rows})
+	}
+	w := bufio.NewWriter(out)
+	fmt.Fprintf(w, "# Proposed from %d file(s). Correct names, units, ranges and rows.\n", len(report.Files))
+	for _, note := range report.Notes {
+		fmt.Fprintf(w, "# Look at %s\n", client.Printable(note, 500))
+	}
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	err := e.Encode(map[string]any{"datasets": []job.Dataset{d}})
+	return errors.Join(err, e.Close(), w.Flush())
+}
+
+type checkOptions struct{ roster, dataset, node string }
+
+func newDatasetsCheckCommand() *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check FILE --roster ROSTER --dataset NAME",
+		Short: "Check a site's file against the study's schema",
+		Long: `Check reads a site's file as its node would and names every cell that does not
+fit the declared schema by row and column, never by value. With --node it also
+checks that the file has no more rows than the roster declares for that site.`,
+		Example: `  consilium datasets check --roster study.roster --dataset lung hospital-1.csv
+  consilium datasets check --roster study.roster --dataset lung --node hospital-1 hospital-1.csv`,
+		Args: one("a site's file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return checkFile(cmd, o, args[0]) },
+	}
+	cmd.Flags().StringVar(&o.roster, "roster", "", "the study's roster file")
+	cmd.Flags().StringVar(&o.dataset, "dataset", "", "the dataset's name")
+	cmd.Flags().StringVar(&o.node, "node", "", "the site's node, to check its declared rows too")
+	for _, required := range []string{"roster", "dataset"} {
+		if err := cmd.MarkFlagRequired(required); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+	return cmd
+}
+
+func checkFile(cmd *cobra.Command, o checkOptions, path string) (err error) {
+	file, err := job.ReadRoster(o.roster, job.Hash{})
+	if err != nil {
+		return err
+	}
+	d, ok := file.Roster.Dataset(o.dataset)
+	if !ok {
+		return fmt.Errorf("study %s has no dataset %q: %s", file.Roster.Study, o.dataset, job.Near(o.dataset, file.Roster.DatasetNames()))
+	}
+	rows, against := maxDeclared, "the schema"
+	if o.node != "" {
+		site, ok := d.Site(o.node)
+		if !ok {
+			var sites []string
+			for _, s := range d.Sites {
+				sites = append(sites, s.Node)
+			}
+			return fmt.Errorf("%q holds no rows of dataset %s: %s", o.node, d.Name, job.Near(o.node, sites))
+		}
+		rows, against = site.Rows, "the schema and the "+strconv.Itoa(site.Rows)+" declared rows"
+	}
+	s, err := source.Open(cmd.Context(), path, &d.Schema, rows)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Check(cmd.Context()); err != nil {
+		return spreadCells(cmd.OutOrStdout(), err)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s fits %s of dataset %s\n", path, against, d.Name)
+	return err
+}
+
+// maxDeclared is the most that a roster can declare for a site.
+const maxDeclared = 1 << 31
+
+// spreadCells prints the cells that do not fit, one a line.
+func spreadCells(out io.Writer, err error) error {
+	var cells *source.CellErrors
+	if !errors.As(err, &cells) {
+		return err
+	}
+	for _, c := range cells.Cells {
+		fmt.Fprintln(out, c)
+	}
+	return fmt.Errorf("%d cells do not fit the schema; mend the file, or have the schema changed", len(cells.Cells)+cells.More)
+}

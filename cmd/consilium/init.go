@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"consilium/cmd/consilium/localnet"
+	"consilium/cmd/consilium/setup"
+	"consilium/examples"
+	"consilium/job"
+)
+
+func newInitCommand() *cobra.Command {
+	var node, client, coordinator bool
+	var m setup.Member
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a member's keys and card, or a whole local study",
+		Long: `With --node, --client or --coordinator, init makes that member's directory: its
+private keys, which never leave it, its configuration, and card.yaml, the public
+card to send to the study's founders.
+
+Without one of these it makes a ready local study of five hospitals with example
+data, a coordinator and a researcher.`,
+		Example: `  consilium init my-study
+  consilium init --node --name st-anna --organisation "St. Anna" --address node.st-anna.example:7400 node
+  consilium init --client --name alice --organisation "University" alice`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := args[0]
+			var err error
+			switch {
+			case !node && !client && !coordinator:
+				if m != (setup.Member{Metrics: m.Metrics}) {
+					return errors.New("--name, --organisation and --address describe one member: add --node, --client or --coordinator")
+				}
+				return initStudy(cmd.OutOrStdout(), dir)
+			case node:
+				_, err = setup.NewNode(dir, m)
+			case client:
+				_, err = setup.NewClient(dir, m)
+			default:
+				_, err = setup.NewCoordinator(dir, m)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), `Made %s. Send %s to the study's founders; when the roster
+comes back, compare its hash with theirs by a second way and run
+
+  consilium study approve study.roster --hash HASH --member %s
+`, dir, filepath.Join(dir, setup.CardFile), dir)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&node, "node", false, "make a node")
+	f.BoolVar(&client, "client", false, "make a client: a researcher or a registry")
+	f.BoolVar(&coordinator, "coordinator", false, "make a coordinator")
+	f.StringVar(&m.Name, "name", "", "the member's name in the study: small letters, digits, '-'")
+	f.StringVar(&m.Organisation, "organisation", "", "who runs it")
+	f.StringVar(&m.Address, "address", "", "host:port where the others reach it")
+	f.StringVar(&m.Listen, "listen", "", "host:port to listen on, when it is not --address")
+	f.StringVar(&m.Metrics, "metrics", "127.0.0.1:7401", "loopback host:port of health and metrics")
+	cmd.MarkFlagsMutuallyExclusive("node", "client", "coordinator")
+	return cmd
+}
+
+func initStudy(out io.Writer, dir string) error {
+	l, err := createExample(dir, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Made a study of %d hospitals in %s. Start its members, each in a terminal of its own or with &:\n\n", len(l.Nodes), dir)
+	fmt.Fprintf(out, "  consilium coordinator --config %s\n", filepath.Join(dir, l.Central.Name, setup.CoordinatorConfig))
+	for _, n := range l.Nodes {
+		fmt.Fprintf(out, "  consilium node --config %s\n", filepath.Join(dir, n.Name, setup.NodeConfig))
+	}
+	client := l.ClientDir()
+	fmt.Fprintf(out, `
+and ask a question:
+
+  consilium datasets --client %s
+  consilium run --client %s %s
+`, client, client, filepath.Join(dir, "examples", "jobs", "1-lung-describe.yaml"))
+	return nil
+}
+
+// Limits of a study on one machine.
+const (
+	localTimeout  = 20 * time.Second
+	localDeadline = 2 * time.Minute
+)
+
+// createExample unpacks the examples under dir and makes the study they describe.
+func createExample(dir string, proxy func(member, listen string) (string, error)) (*localnet.Layout, error) {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return nil, fmt.Errorf("%s is not empty: choose a new directory", dir)
+	}
+	data := filepath.Join(dir, "examples")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(data, examples.FS); err != nil {
+		return nil, err
+	}
+	text, err := examples.FS.ReadFile("study.yaml")
+	if err != nil {
+		return nil, err
+	}
+	study, err := setup.ParseStudyFile(text)
+	if err != nil {
+		return nil, err
+	}
+	return localnet.Create(dir, localnet.Spec{
+		Study: study, Nodes: 5, Files: siteFiles(study.Datasets, filepath.Join(data, "data")),
+		Timeout: localTimeout, Deadline: localDeadline, Proxy: proxy,
+	})
+}
+
+// siteFiles names data/DATASET/NODE.csv for every site of every dataset.
+func siteFiles(datasets []job.Dataset, data string) map[string]map[string]string {
+	files := make(map[string]map[string]string, len(datasets))
+	for _, d := range datasets {
+		files[d.Name] = make(map[string]string, len(d.Sites))
+		for _, s := range d.Sites {
+			files[d.Name][s.Node] = filepath.Join(data, d.Name, s.Node+".csv")
+		}
+	}
+	return files
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"consilium/client"
+	"consilium/client/render"
+	"consilium/job"
+	"consilium/protocols"
+)
+
+// format is how a result is printed.
+type format struct{ json, csv bool }
+
+func (f *format) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON, in full precision")
+	cmd.Flags().BoolVar(&f.csv, "csv", false, "print the result as CSV, one figure a line, in full precision")
+}
+
+func (f *format) check() error {
+	if f.json && f.csv {
+		return errors.New("--json and --csv exclude each other; give one of them")
+	}
+	return nil
+}
+
+func (f *format) print(w io.Writer, id job.Hash, r *protocols.Result) error {
+	switch {
+	case f.json:
+		return render.JSON(w, id, r)
+	case f.csv:
+		return render.CSV(w, id, r)
+	}
+	return render.Text(w, r, styled(w))
+}
+
+// one refuses any number of arguments but one.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s takes one argument, %s, not %d; see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// clientFlag adds the flag that names a client's directory.
+func clientFlag(flags *pflag.FlagSet, dir *string) {
+	flags.StringVar(dir, "client", "", "the client's directory (else $CONSILIUM_CLIENT, else ./client)")
+}
+
+// loadClient reads the client's directory that the flag or its defaults name.
+func loadClient(dir string) (*client.Client, error) {
+	if dir == "" {
+		dir = os.Getenv("CONSILIUM_CLIENT")
+	}
+	if dir == "" {
+		const usual = "client"
+		if _, err := os.Stat(filepath.Join(usual, client.ConfigFile)); err != nil {
+			return nil, fmt.Errorf("no client here: ./%s does not exist; name the client's directory with --client or CONSILIUM_CLIENT, or make a study to play with by consilium init", filepath.Join(usual, client.ConfigFile))
+		}
+		dir = usual
+	}
+	return client.Load(dir)
+}
+
+type runOptions struct {
+	client  string
+	format  format
+	yes     bool
+	timeout time.Duration
+}
+
+func newRunCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run job.yaml",
+		Short: "Ask a study a question and print the answer",
+		Long: `Run plans the job in the file, says what it will reveal and to whom, signs it,
+hands it to the study's coordinator, shows its progress, and opens the result,
+which is sealed to this client alone.
+
+The statement and the progress go to standard error, the result to standard
+output. On a terminal run asks before it signs. It exits with 0 only when a
+result was opened.`,
+		Example: `  consilium run job.yaml
+  consilium run job.yaml --yes --json | jq .value
+  consilium run job.yaml --client ~/studies/lung --csv > result.csv
+
+with, in job.yaml:
+
+  study: lung-2026
+  dataset: lung
+  analysis: describe
+  where: age >= 50 AND sex = 1
+  args: {columns: [age, meal_cal]}`,
+		Args: one("a job file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, &o, args[0]) },
+	}
+	clientFlag(cmd.Flags(), &o.client)
+	o.format.flags(cmd)
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "sign without asking")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Hour, "how long to wait for the result")
+	return cmd
+}
+
+func (o *runOptions) check() error {
+	if o.timeout <= 0 {
+		return fmt.Errorf("--timeout %v is no time to wait; give one such as 10m", o.timeout)
+	}
+	return o.format.check()
+}
+
+func runJob(cmd *cobra.Command, o *runOptions, path string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	c, err := loadClient(o.client)
+	if err != nil {
+		return err
+	}
+	prepared, err := prepare(c, path, o.timeout)
+	if err != nil {
+		return err
+	}
+	errOut := cmd.ErrOrStderr()
+	fmt.Fprintln(errOut, strings.Join(prepared.Statement(), "\n"))
+	ctx, cancel := waitAtMost(cmd.Context(), o.timeout)
+	defer cancel()
+	conn, err := dialStudy(ctx, c, errOut)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if !o.yes && isTerminal(cmd.InOrStdin()) {
+		if err := confirm(ctx, cmd.InOrStdin(), errOut); err != nil {
+			return err
+		}
+	}
+	signed, err := prepared.Sign()
+	if err != nil {
+		return err
+	}
+	id, _, err := conn.Submit(ctx, signed)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(errOut, "job %s submitted\n", id.Short())
+	if err := watchJob(ctx, conn, c, id, errOut); err != nil {
+		return err
+	}
+	result, err := conn.Result(ctx, signed)
+	if err != nil {
+		return err
+	}
+	if isTerminal(errOut) {
+		fmt.Fprintln(errOut)
+	}
+	return o.format.print(cmd.OutOrStdout(), id, result)
+}
+
+// prepare reads and plans a job file. A job for whose result nobody waits any
+// more need not begin.
+func prepare(c *client.Client, path string, timeout time.Duration) (*client.Prepared, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, job.MaxJobBytes+1)) // ParseFile refuses what is longer
+	if err != nil {
+		return nil, err
+	}
+	file, err := job.ParseFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	prepared, err := c.Prepare(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	prepared.Lifetime = min(max(timeout, time.Minute), job.MaxLifetime)
+	return prepared, nil
+}
+
+func waitAtMost(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
+}
+
+// dialStudy connects, checks that the coordinator serves the pinned roster, and
+// says which nodes a job would have to wait for.
+func dialStudy(ctx context.Context, c *client.Client, errOut io.Writer) (*client.Conn, error) {
+	conn, err := c.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	connected, err := conn.Study(ctx)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	there := make(map[string]bool, len(connected))
+	for _, name := range connected {
+		there[name] = true
+	}
+	var away []string
+	for _, name := range c.Roster().Roster.Names() {
+		if !there[name] {
+			away = append(away, name)
+		}
+	}
+	if len(away) > 0 {
+		fmt.Fprintf(errOut, "not connected now: %s; a job cannot run without every node\n", strings.Join(away, ", "))
+	}
+	return conn, nil
+}
+
+var errNotSigned = errors.New("not signed, nothing was sent")
+
+// confirm asks on a terminal. The reading goroutine cannot be interrupted; when
+// ctx ends first, the process ends right after and takes it along.
+func confirm(ctx context.Context, in io.Reader, out io.Writer) error {
+	fmt.Fprint(out, "Sign and submit this job? [y/N] ")
+	answer := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(in).ReadString('\n') // no answer is no consent
+		answer <- text
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out)
+		return errNotSigned
+	case text := <-answer:
+		switch strings.ToLower(strings.TrimSpace(text)) {
+		case "y", "yes":
+			return nil
+		}
+		return errNotSigned
+	}
+}
+
+// watchJob shows a job's progress until it is done. Any other end is an error.
+func watchJob(ctx context.Context, conn *client.Conn, c *client.Client, id job.Hash, errOut io.Writer) error {
+	progress := render.NewProgress(errOut, drawsBars(errOut), c.Roster().Roster)
+	err := conn.Watch(ctx, id, progress.Event)
+	progress.Close()
+	if err != nil && ctx.Err() != nil {
+		why := context.Cause(ctx).Error()
+		if errors.Is(ctx.Err(), context.Canceled) {
+			why = "interrupted"
+		}
+		return fmt.Errorf("%s; job %s goes on without you: consilium jobs show %s prints its result, consilium jobs cancel %s ends it", why, id.Short(), id.Short(), id.Short())
+	}
+	return err
+}
+
+// drawsBars says whether w is a terminal with room for a bar and its text.
+func drawsBars(w io.Writer) bool {
+	if !styled(w) {
+		return false
+	}
+	width, _, err := term.GetSize(int(w.(*os.File).Fd())) // a terminal is a file
+	return err == nil && width >= 60
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// styled says whether output to w may have lines, bold type and bars.
+func styled(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

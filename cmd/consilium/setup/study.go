@@ -1,0 +1,103 @@
+package setup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"consilium/job"
+)
+
+// StudyFile is a study as its founders describe it, before keys are known.
+type StudyFile struct {
+	Study      string         `yaml:"study"`
+	Parties    []string       `yaml:"parties"`
+	Disclosure job.Disclosure `yaml:"disclosure"`
+	Datasets   []job.Dataset  `yaml:"datasets"`
+}
+
+const maxStudyFile = 4 << 20
+
+// ParseStudyFile reads a study file; unknown keys are refused.
+func ParseStudyFile(b []byte) (*StudyFile, error) {
+	if len(b) > maxStudyFile {
+		return nil, fmt.Errorf("study file has %d bytes, at most %d are read", len(b), maxStudyFile)
+	}
+	var s StudyFile
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(&s); err != nil {
+		return nil, fmt.Errorf("study file: %w", err)
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("study file: more than one YAML document; keep the first")
+	}
+	return &s, nil
+}
+
+// Roster joins a study with its members' cards under version.
+func (s *StudyFile) Roster(version int, cards []*job.Card, now time.Time) (*job.Roster, error) {
+	r := &job.Roster{
+		Study: s.Study, Version: version, Created: now.UTC().Truncate(time.Second),
+		Parties: s.Parties, Datasets: s.Datasets, Disclosure: s.Disclosure,
+	}
+	for _, c := range cards {
+		switch c.Kind {
+		case job.KindNode:
+			r.Nodes = append(r.Nodes, job.Node{Name: c.Name, Organisation: c.Organisation, Address: c.Address, Certificate: c.Certificate})
+		case job.KindClient:
+			r.Clients = append(r.Clients, job.Client{Name: c.Name, Organisation: c.Organisation, Certificate: c.Certificate, Recipient: c.Recipient})
+		case job.KindCoordinator:
+			if r.Coordinator.Name != "" {
+				return nil, fmt.Errorf("two coordinator cards, %s and %s: a study has one", r.Coordinator.Name, c.Name)
+			}
+			r.Coordinator = job.Coordinator{Name: c.Name, Address: c.Address, Certificate: c.Certificate}
+		default:
+			return nil, fmt.Errorf("card of %s has kind %q, want node, client or coordinator", c.Name, c.Kind)
+		}
+	}
+	if r.Coordinator.Name == "" {
+		return nil, errors.New("no coordinator card: make one with `consilium init --coordinator`")
+	}
+	slices.SortFunc(r.Nodes, func(a, b job.Node) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	return r, nil
+}
+
+// ReadCards reads card files.
+func ReadCards(paths []string) ([]*job.Card, error) {
+	cards := make([]*job.Card, 0, len(paths))
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return nil, err
+		}
+		c, err := job.ReadCard(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p, err)
+		}
+		cards = append(cards, c)
+	}
+	return cards, nil
+}
+
+// Admin loads the founder's signing key from a directory, or makes it where
+// there is no such directory yet.
+func Admin(dir string) (*job.Identity, error) {
+	if _, err := os.Stat(dir); err == nil {
+		return job.LoadIdentity(dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	id, err := job.NewIdentity("study-admin", nil)
+	if err != nil {
+		return nil, err
+	}
+	return id, id.Save(dir)
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"consilium/cmd/consilium/setup"
+	"consilium/job"
+)
+
+func newStudyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "study",
+		Short: "Make, show and approve a study's roster",
+	}
+	cmd.AddCommand(newStudyCreateCommand(), newStudyShowCommand(), newStudyApproveCommand())
+	return cmd
+}
+
+func newStudyCreateCommand() *cobra.Command {
+	var from, admin, out string
+	var version int
+	cmd := &cobra.Command{
+		Use:   "create CARD…",
+		Short: "Join a study file and its members' cards into a signed roster",
+		Long: `create makes the roster: the signed file that names the study's nodes with their
+keys, its three compute parties, its datasets and who may ask. It prints the
+roster's hash; each member's operator compares it by a second way (a telephone)
+and approves it. A change is a new version that every operator approves again.
+
+--admin is the directory of the founder's signing key; it is made when absent.`,
+		Example: `  consilium study create --from study.yaml --admin founder --out study.roster */card.yaml`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := os.Stat(out); err == nil {
+				return fmt.Errorf("%s exists: move it away, or give another --out", out)
+			}
+			r, err := studyRoster(from, version, args)
+			if err != nil {
+				return err
+			}
+			key, err := setup.Admin(admin)
+			if err != nil {
+				return err
+			}
+			file, err := job.SignRoster(r, key)
+			if err != nil {
+				return err
+			}
+			parsed, err := job.ParseRoster(file)
+			if err != nil {
+				return err
+			}
+			if err := job.WriteFile(out, file, 0o644); err != nil {
+				return err
+			}
+			return showRoster(cmd.OutOrStdout(), parsed)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "study.yaml", "study file: name, parties, datasets with schema and sites, disclosure")
+	f.StringVar(&admin, "admin", "admin", "directory of the founder's key")
+	f.StringVar(&out, "out", setup.RosterFile, "roster file to write")
+	f.IntVar(&version, "version", 1, "the roster's version; raise it with every change")
+	return cmd
+}
+
+func studyRoster(from string, version int, cards []string) (*job.Roster, error) {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return nil, err
+	}
+	study, err := setup.ParseStudyFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	members, err := setup.ReadCards(cards)
+	if err != nil {
+		return nil, err
+	}
+	return study.Roster(version, members, time.Now())
+}
+
+func newStudyShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ROSTER",
+		Short:   "Check a roster file and print what it says, and its hash",
+		Example: "  consilium study show study.roster",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := job.ReadRoster(args[0], job.Hash{})
+			if err != nil {
+				return err
+			}
+			return showRoster(cmd.OutOrStdout(), r)
+		},
+	}
+}
+
+func newStudyApproveCommand() *cobra.Command {
+	var member, hash string
+	cmd := &cobra.Command{
+		Use:   "approve ROSTER",
+		Short: "Install a roster at a member and pin its hash",
+		Long: `approve is how a member joins a study, or takes over a new version of its roster:
+the operator gives the hash that the founders told by a second way. The daemon
+uses it from its next start on.`,
+		Example: "  consilium study approve study.roster --hash 3f1c… --member /etc/consilium/node",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			pin, err := job.ParseHash(hash)
+			if err != nil {
+				return fmt.Errorf("--hash: %w", err)
+			}
+			file, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			if err := setup.Approve(member, file, pin); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Pinned roster %s in %s.\n", pin, member)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&member, "member", ".", "the member's directory")
+	f.StringVar(&hash, "hash", "", "the roster's hash, 64 hex digits (required)")
+	if err := cmd.MarkFlagRequired("hash"); err != nil {
+		panic(err) // the flag is defined two lines above
+	}
+	return cmd
+}
+
+func showRoster(out io.Writer, f *job.RosterFile) error {
+	r := f.Roster
+	var b strings.Builder
+	fmt.Fprintf(&b, "Study %s, version %d of %s, coordinator %s at %s\n", r.Study, r.Version, r.Created.Format(time.DateOnly), r.Coordinator.Name, r.Coordinator.Address)
+	for _, n := range r.Nodes {
+		role := ""
+		for _, p := range r.Parties {
+			if p == n.Name {
+				role = "  compute party"
+			}
+		}
+		fmt.Fprintf(&b, "  node    %-20s %-30s %s%s\n", n.Name, n.Organisation, n.Address, role)
+	}
+	for _, c := range r.Clients {
+		fmt.Fprintf(&b, "  client  %-20s %s\n", c.Name, c.Organisation)
+	}
+	for _, d := range r.Datasets {
+		sites := make([]string, len(d.Sites))
+		for i, s := range d.Sites {
+			sites[i] = fmt.Sprintf("%s (%d rows)", s.Node, s.Rows)
+		}
+		fmt.Fprintf(&b, "  dataset %-20s %d columns at %s\n", d.Name, len(d.Schema.Columns), strings.Join(sites, ", "))
+	}
+	fmt.Fprintf(&b, "hash %s\n", f.Hash)
+	_, err := io.WriteString(out, b.String())
+	return err
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"consilium/cmd/consilium/verify"
+)
+
+func newVerifyCommand() *cobra.Command {
+	var o verify.Options
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "verify DIR",
+		Short: "Run a folder of reference cases through a whole local network",
+		Long: `verify starts a local network of processes, one node a hospital file, runs every
+case of DIR/cases.json through client, coordinator and nodes, and compares each
+result with the expected one. A line a case:
+
+  PASS|PART|FAIL|SKIP id max-error seconds [reason]
+
+PART: all fields that are there agree, the absent ones are named. SKIP: this
+version lacks the analysis, an argument or the engine. max-error is the largest
+relative error of a number. The exit code is 0 when nothing failed; with
+--strict, only when everything passed.`,
+		Example: `  consilium verify testdata/reference
+  consilium verify testdata/reference --only frequency-`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			exe, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			o.Dir, o.Exe, o.Out, o.Log = args[0], exe, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			t, err := verify.Run(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if t.Failed > 0 {
+				return fmt.Errorf("%d cases failed", t.Failed)
+			}
+			if strict && t.Partial+t.Skipped > 0 {
+				return fmt.Errorf("--strict: %d cases are partial and %d were skipped", t.Partial, t.Skipped)
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares (default: the job's choice)")
+	f.StringVar(&o.Only, "only", "", "run only the cases whose id begins with this")
+	f.BoolVar(&strict, "strict", false, "refuse PART and SKIP too")
+	return cmd
+}
