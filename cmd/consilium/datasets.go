@@ -225,5 +225,5 @@ func spreadCells(out io.Writer, err error) error {
 	for _, c := range cells.Cells {
 		fmt.Fprintln(out, c)
 	}
-	return fmt.Errorf("%d cells do not fit the schema; mend the file, or have the schema changed", len(cells.Cells)+cells.More)
+	return fmt.Errorf("cells that do not fit the schema: %d; mend the file, or have the schema changed", len(cells.Cells)+cells.More)
 }

@@ -14,10 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"consilium/client"
 	"consilium/cmd/consilium/localnet"
 	"consilium/cmd/consilium/setup"
 	"consilium/job"
+	"consilium/node"
 	"consilium/protocols"
 )
 
@@ -30,8 +33,10 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Setenv(childVariable, "1")
-	os.Exit(m.Run())
+	if err := os.Setenv(childVariable, "1"); err != nil { // for the daemons and programs that tests start
+		panic(err)
+	}
+	testscript.Main(m, map[string]func(){"consilium": main})
 }
 
 // world is a running local study with a client at hand.
@@ -273,6 +278,20 @@ func TestCoordinatorKilledLosesNoJob(t *testing.T) {
 	for _, s := range signed {
 		if _, known, err := w.conn.Submit(t.Context(), s); err != nil || !known {
 			t.Errorf("submitting a finished job again: known %v, error %v", known, err)
+		}
+	}
+	for _, n := range w.layout.Nodes {
+		records, err := node.ReadRecords(t.Context(), filepath.Join(n.Dir, "state"))
+		must(t, err)
+		sessions := make(map[string]bool)
+		for _, r := range records {
+			if r.State != node.Done {
+				t.Errorf("%s: job %v is %s: %s", n.Name, r.Job.Short(), r.State, r.Error)
+			}
+			sessions[string(r.Session)] = true
+		}
+		if len(records) != len(signed) || len(sessions) != len(signed) {
+			t.Errorf("%s recorded %d jobs in %d sessions, want %d in as many", n.Name, len(records), len(sessions), len(signed))
 		}
 	}
 }

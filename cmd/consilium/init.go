@@ -82,7 +82,7 @@ func initStudy(out io.Writer, dir string) error {
 	for _, n := range l.Nodes {
 		fmt.Fprintf(out, "  consilium node --config %s\n", filepath.Join(dir, n.Name, setup.NodeConfig))
 	}
-	client := l.ClientDir()
+	client := filepath.Join(dir, filepath.Base(l.ClientDir()))
 	fmt.Fprintf(out, `
 and ask a question:
 
