@@ -196,8 +196,10 @@ func TestDeadlines(t *testing.T) {
 func TestContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	net := memnet.NewNetwork(2, 0, memnet.Hooks{})
-	s, err := mpc.NewSession(ctx, mpc.Config{Names: []string{"a", "b"}, Transport: net.Transport(0),
-		Timeout: time.Minute, Seeds: mpc.Seeds{Own: mpc.Seed{1}}})
+	s, err := mpc.NewSession(ctx, mpc.Config{
+		Names: []string{"a", "b"}, Transport: net.Transport(0),
+		Timeout: time.Minute, Seeds: mpc.Seeds{Own: mpc.Seed{1}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

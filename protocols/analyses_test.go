@@ -144,10 +144,12 @@ func TestFrequencyEdges(t *testing.T) {
 		{`["grade"]`, "", m{"0.5": int64(2), "2": int64(4), "10": int64(1)}},
 		{`["sex","grade"]`, "", m{
 			"f": m{"0.5": int64(1), "2": int64(2), "10": int64(1)},
-			"m": m{"0.5": int64(1), "2": int64(1), "10": int64(0)}}},
+			"m": m{"0.5": int64(1), "2": int64(1), "10": int64(0)},
+		}},
 		{`["grade","sex"]`, "grade >= 2", m{
 			"2":  m{"f": int64(2), "m": int64(1)},
-			"10": m{"f": int64(1), "m": int64(0)}}},
+			"10": m{"f": int64(1), "m": int64(0)},
+		}},
 		{`["grade","sex"]`, "age > 119", m{}},
 	} {
 		r := s.result(ask{"ward", "frequency", c.where, `{"columns":` + c.columns + `}`})

@@ -54,7 +54,11 @@ func newMember(dir string, kind job.Kind, m Member) (*job.Card, error) {
 		return nil, errors.New("a member needs an organisation: give --organisation")
 	}
 	var hosts []string
-	if kind != job.KindClient {
+	if kind == job.KindClient {
+		if m.Address != "" || m.Listen != "" {
+			return nil, errors.New("nobody connects to a client: leave --address and --listen out")
+		}
+	} else {
 		host, _, err := net.SplitHostPort(m.Address)
 		if err != nil || host == "" {
 			return nil, fmt.Errorf("address %q is not host:port: others reach the %s there", m.Address, kind)

@@ -1,0 +1,116 @@
+package setup
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consilium/examples"
+	"consilium/job"
+)
+
+func exampleStudy(t *testing.T) *StudyFile {
+	t.Helper()
+	text, err := examples.FS.ReadFile("study.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ParseStudyFile(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// members makes five nodes, a coordinator and a client, and returns their
+// directories and cards.
+func members(t *testing.T) (dirs []string, cards []*job.Card) {
+	t.Helper()
+	add := func(name string, make func(string, Member) (*job.Card, error)) {
+		dir := filepath.Join(t.TempDir(), name)
+		m := Member{Name: name, Organisation: "org " + name, Address: "127.0.0.1:1", Metrics: "127.0.0.1:2"}
+		if name == "alice" {
+			m.Address = ""
+		}
+		c, err := make(dir, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs, cards = append(dirs, dir), append(cards, c)
+	}
+	for _, name := range []string{"hospital-5", "hospital-1", "hospital-2", "hospital-3", "hospital-4"} {
+		add(name, NewNode)
+	}
+	add("coordinator", NewCoordinator)
+	add("alice", NewClient)
+	return dirs, cards
+}
+
+func TestRosterAndApproval(t *testing.T) {
+	dirs, cards := members(t)
+	r, err := exampleStudy(t).Roster(1, cards, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := Admin(filepath.Join(t.TempDir(), "admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := job.SignRoster(r, admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := job.ParseRoster(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, dir := range dirs {
+		if err := Approve(dir, file, parsed.Hash); err != nil {
+			t.Errorf("%s: %v", cards[i].Name, err)
+		}
+		if pinned, err := job.ReadRoster(filepath.Join(dir, RosterFile), parsed.Hash); err != nil || pinned.Hash != parsed.Hash {
+			t.Errorf("%s: %v", cards[i].Name, err)
+		}
+	}
+	if err := Approve(dirs[0], file, job.Hash{1}); err == nil {
+		t.Error("a roster with another hash was approved")
+	}
+	stranger := filepath.Join(t.TempDir(), "stranger")
+	if _, err := NewNode(stranger, Member{Name: "stranger", Organisation: "x", Address: "127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Approve(stranger, file, parsed.Hash); err == nil || !strings.Contains(err.Error(), "card.yaml") {
+		t.Errorf("a node that is not in the roster approved it: %v", err)
+	}
+}
+
+func TestRosterNeedsOneCoordinator(t *testing.T) {
+	_, cards := members(t)
+	s := exampleStudy(t)
+	if _, err := s.Roster(1, append(cards[:5:5], cards[6]), time.Now()); err == nil {
+		t.Error("a roster without a coordinator was made")
+	}
+	if _, err := s.Roster(1, append(cards, cards[5]), time.Now()); err == nil {
+		t.Error("a roster with two coordinators was made")
+	}
+	dir := filepath.Join(t.TempDir(), "bob")
+	if _, err := NewClient(dir, Member{Name: "bob", Organisation: "x", Address: "127.0.0.1:1"}); err == nil {
+		t.Error("a client with an address was made")
+	}
+}
+
+func FuzzParseStudyFile(f *testing.F) {
+	text, err := examples.FS.ReadFile("study.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte("study: x\nparties: [a, b]\n"))
+	f.Add([]byte("study: x\n---\nstudy: y\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := ParseStudyFile(b); (s == nil) == (err == nil) {
+			t.Errorf("got %v and %v", s, err)
+		}
+	})
+}
