@@ -39,6 +39,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"not YAML", edit("name: lee", "\tname"), []string{"client.yaml"}},
 		{"a missing key", edit("identity: .", ""), []string{"identity is missing"}},
 		{"no pin", edit("roster_hash: ", "roster_hash: \"\" #"), []string{"no roster is pinned", "consilium study approve"}},
+		{"a zero pin", edit("roster_hash: ", "roster_hash: "+strings.Repeat("0", 64)+" #"), []string{"roster_hash: zero"}},
 		{"half a pin", edit("roster_hash: ", "roster_hash: ab #"), []string{"roster_hash", "64"}},
 		{"another pin", func(t *testing.T, s *study) {
 			s.file.Hash[0] ^= 1
@@ -152,26 +153,5 @@ func TestPrepare(t *testing.T) {
 		wrong.change(&bad)
 		_, err := c.Prepare(&bad)
 		wantError(t, err, wrong.words...)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for _, c := range []struct {
-		in    string
-		limit int
-		want  string
-	}{
-		{"plain", 100, "plain"},
-		{"two\nlines\r\n", 100, "two lines"},
-		{"\x1b]0;title\x07", 100, "?]0;title?"},
-		{"\u202eright to left", 100, "?right to left"},
-		{"\xff\xfe", 100, "??"},
-		{"größe", 5, "grö"},
-		{"größe", 3, "gr"},
-		{"", 0, ""},
-	} {
-		if got := Printable(c.in, c.limit); got != c.want {
-			t.Errorf("Printable(%q, %d) = %q, want %q", c.in, c.limit, got, c.want)
-		}
 	}
 }

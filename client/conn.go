@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -24,20 +25,13 @@ const (
 
 // Caps on what one answer of the coordinator may take, in bytes.
 const (
-	maxReply = 2 << 20  // a list of jobs with their reasons
-	maxStudy = 5 << 20  // a roster file of at most 4 MiB
-	maxFetch = 64 << 20 // three parties' sealed shares
+	maxReply = 2 << 20 // a list of jobs with their reasons
+	maxStudy = 5 << 20 // a roster file of at most 4 MiB
 	maxEvent = 64 << 10
 )
 
 // maxReconnect is the longest wait between two tries to reach the coordinator.
 const maxReconnect = 5 * time.Second
-
-// A line that went silent while a job is watched is noticed by pings.
-const (
-	pingEvery  = 20 * time.Second
-	pingWithin = 10 * time.Second
-)
 
 // Conn is a client's line to the coordinator, over mutual TLS: the coordinator
 // proves the certificate of the roster, the client its own. It is safe for
@@ -60,7 +54,7 @@ func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 	params.Backoff.MaxDelay = maxReconnect
 	line, err := grpc.NewClient("passthrough:///"+at.Address,
 		grpc.WithTransportCredentials(tls), grpc.WithConnectParams(params), grpc.WithNoProxy(),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingWithin}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: wire.PingEvery, Timeout: wire.PingWithin}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReply)))
 	if err != nil {
 		return nil, fmt.Errorf("coordinator %s at %s: %w", at.Name, at.Address, err)
@@ -90,7 +84,7 @@ func (c *Conn) Submit(ctx context.Context, signed *job.Signed) (id job.Hash, kno
 	ctx, cancel := c.within(ctx, callTimeout)
 	defer cancel()
 	id = signed.ID()
-	reply, err := c.rpc.Submit(ctx, &api.SignedJob{Job: signed.Bytes, Signer: signed.Signer, Signature: signed.Signature})
+	reply, err := c.rpc.Submit(ctx, wire.SignedTo(signed))
 	if err != nil {
 		return id, false, c.explain(ctx, err)
 	}
@@ -169,7 +163,7 @@ func (c *Conn) Study(ctx context.Context) (connected []string, err error) {
 func (c *Conn) Fetch(ctx context.Context, id job.Hash) (*Fetched, error) {
 	ctx, cancel := c.within(ctx, fetchTimeout)
 	defer cancel()
-	reply, err := c.rpc.Fetch(ctx, &api.JobRef{Id: id[:]}, grpc.MaxCallRecvMsgSize(maxFetch))
+	reply, err := c.rpc.Fetch(ctx, &api.JobRef{Id: id[:]}, grpc.MaxCallRecvMsgSize(wire.MaxResult))
 	if err != nil {
 		return nil, c.explain(ctx, err)
 	}

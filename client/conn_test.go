@@ -200,18 +200,36 @@ func TestWatchEnds(t *testing.T) {
 		state  State
 		words  []string
 	}{
-		{"rejected by a node",
+		{
+			"rejected by a node",
 			[]*api.Event{event(1, run, "birs", "rejected", "column sex is not allowed"), event(2, api.State_STATE_REJECTED, "", "rejected", "")},
-			nil, Rejected, []string{"was rejected by birs: column sex is not allowed"}},
-		{"rejected, with the coordinator's words",
+			nil, Rejected,
+			[]string{"was rejected by birs: column sex is not allowed"},
+		},
+		{
+			"rejected, with the coordinator's words",
 			[]*api.Event{event(1, run, "birs", "rejected", "no"), event(2, api.State_STATE_REJECTED, "", "rejected", "birs: no")},
-			nil, Rejected, []string{"was rejected: birs: no"}},
-		{"failed", []*api.Event{event(1, api.State_STATE_FAILED, "emme", "failed", "disk\x1b[2J full\nreally")},
-			nil, Failed, []string{"failed at emme: disk?[2J full really"}},
-		{"cancelled", []*api.Event{event(1, api.State_STATE_CANCELLED, "", "cancelled", "cancelled by lee")},
-			nil, Cancelled, []string{"was cancelled: cancelled by lee"}},
-		{"expired", []*api.Event{event(1, api.State_STATE_EXPIRED, "", "expired", "")},
-			nil, Expired, []string{"expired before it began"}},
+			nil, Rejected,
+			[]string{"was rejected: birs: no"},
+		},
+		{
+			"failed",
+			[]*api.Event{event(1, api.State_STATE_FAILED, "emme", "failed", "disk\x1b[2J full\nreally")},
+			nil, Failed,
+			[]string{"failed at emme: disk?[2J full really"},
+		},
+		{
+			"cancelled",
+			[]*api.Event{event(1, api.State_STATE_CANCELLED, "", "cancelled", "cancelled by lee")},
+			nil, Cancelled,
+			[]string{"was cancelled: cancelled by lee"},
+		},
+		{
+			"expired",
+			[]*api.Event{event(1, api.State_STATE_EXPIRED, "", "expired", "")},
+			nil, Expired,
+			[]string{"expired before it began"},
+		},
 		{"a state from nowhere", []*api.Event{event(1, 99, "", "", "")}, nil, "", []string{"state 99"}},
 		{"unknown job", nil, status.Error(codes.NotFound, "there is no such job"), "", []string{"there is no such job"}},
 	} {

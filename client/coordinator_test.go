@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -66,7 +67,10 @@ func (f *fake) dial(t *testing.T) *Conn {
 }
 
 func (f *fake) Submit(_ context.Context, r *api.SignedJob) (*api.SubmitReply, error) {
-	signed := &job.Signed{Bytes: r.Job, Signer: r.Signer, Signature: r.Signature}
+	signed, err := wire.SignedFrom(r)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
 	if _, err := signed.Verify(); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
@@ -138,18 +142,9 @@ func (f *fake) Fetch(context.Context, *api.JobRef) (*api.FetchReply, error) {
 
 // reply is the wire form of a result.
 func reply(f *Fetched) *api.FetchReply {
-	r := &api.FetchReply{Job: &api.SignedJob{Job: f.Job.Bytes, Signer: f.Job.Signer, Signature: f.Job.Signature}}
-	for _, d := range f.Decisions {
-		r.Decisions = append(r.Decisions, &api.Decision{
-			Node: d.Node, JobId: d.Job[:], Accept: d.Accept, Reason: d.Reason, Nonce: d.Nonce, Signature: d.Signature,
-		})
-	}
-	for _, s := range f.Shares {
-		share := &api.SealedShare{Party: s.Party, Session: s.Session[:], Signature: s.Signature}
-		for _, o := range s.Outputs {
-			share.Outputs = append(share.Outputs, &api.SealedOutput{Name: o.Name, Ciphertext: o.Ciphertext})
-		}
-		r.Shares = append(r.Shares, share)
+	r := &api.FetchReply{Job: wire.SignedTo(f.Job), Decisions: wire.DecisionsTo(f.Decisions)}
+	for i := range f.Shares {
+		r.Shares = append(r.Shares, wire.ShareTo(&f.Shares[i]))
 	}
 	return r
 }

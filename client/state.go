@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -98,7 +99,7 @@ type Status struct {
 }
 
 func statusFrom(s *api.JobStatus) (Status, error) {
-	id, err := hashFrom("job id", s.GetId())
+	id, err := wire.HashFrom("job id", s.GetId())
 	if err != nil {
 		return Status{}, err
 	}

@@ -110,7 +110,7 @@ func (c *Client) Keep(signed *job.Signed) error {
 // Stored returns the job with this id from the client's directory.
 func (c *Client) Stored(id job.Hash) (*Stored, error) {
 	path := c.storedPath(id)
-	b, err := readCapped(path, maxStored)
+	b, err := job.ReadFile(path, maxStored)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("job %s is not among those submitted from %s; only the client that signed a job can open its result", id.Short(), c.dir)
 	}

@@ -161,7 +161,9 @@ func FuzzFetched(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, r := range []*api.FetchReply{
-		good, {}, {Job: signed},
+		good,
+		{},
+		{Job: signed},
 		{Job: signed, Shares: []*api.SealedShare{share, share, share, share}},
 		{Job: signed, Shares: []*api.SealedShare{{Party: "aare"}}},
 		{Job: signed, Decisions: []*api.Decision{{Node: "\n", JobId: make([]byte, 32)}}},
@@ -181,7 +183,7 @@ func FuzzFetched(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(got.Shares) > maxShares || len(got.Decisions) > maxDecisions || got.Job == nil {
+		if len(got.Shares) > maxShares || len(got.Decisions) > job.MaxNodes || got.Job == nil {
 			t.Errorf("beyond the caps: %d shares, %d decisions", len(got.Shares), len(got.Decisions))
 		}
 		back, err := fetchedFrom(reply(got)) // what is accepted survives the way back

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -26,7 +27,7 @@ func (d *desk) refuse(kind, node string, id job.Hash, why error) {
 // repeats an answer, or comes too late, changes nothing.
 func (d *desk) decision(node string, a *job.Decision) error {
 	if a.Node != node {
-		d.refuse(refusedDecision, node, a.Job, fmt.Errorf("it is of node %q", printable(a.Node, maxPhase)))
+		d.refuse(refusedDecision, node, a.Job, fmt.Errorf("it is of node %q", job.Printable(a.Node, maxPhase)))
 		return nil
 	}
 	if err := a.Verify(d.roster.NodeKey(d.roster.NodeIndex(node))); err != nil {
@@ -44,7 +45,7 @@ func (d *desk) decision(node string, a *job.Decision) error {
 	}
 	c := change{decision: a}
 	if !a.Accept {
-		c.events = []*api.Event{{State: o.state, Node: node, Phase: "rejected", Detail: printable(a.Reason, maxDetail)}}
+		c.events = []*api.Event{{State: o.state, Node: node, Phase: "rejected", Detail: job.Printable(a.Reason, maxDetail)}}
 		return d.end(o, api.State_STATE_REJECTED, blame(node, a.Reason), c)
 	}
 	c.events = []*api.Event{{State: o.state, Node: node, Phase: "accepted"}}
@@ -61,7 +62,7 @@ func (d *desk) startJob(o *openJob, c change) error {
 	if err := d.commit(o, c); err != nil {
 		return err
 	}
-	answers := decisionsTo(o.answers(d.roster))
+	answers := wire.DecisionsTo(o.answers(d.roster))
 	for _, l := range d.nodes {
 		l.send(start(o.record, answers))
 	}
@@ -76,7 +77,7 @@ func (d *desk) progress(node string, id job.Hash, phase, detail string) {
 	if o == nil || !o.begun() {
 		return
 	}
-	d.note(o, node, printable(phase, maxPhase), printable(detail, maxDetail))
+	d.note(o, node, job.Printable(phase, maxPhase), job.Printable(detail, maxDetail))
 }
 
 func (d *desk) note(o *openJob, node, phase, detail string) {
@@ -122,7 +123,7 @@ func (d *desk) keepOutcome(out *outcome, forged error) error {
 	c := change{outcome: out}
 	if out.error != "" {
 		out.share = nil
-		c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "failed", Detail: printable(out.error, maxDetail)}}
+		c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "failed", Detail: job.Printable(out.error, maxDetail)}}
 		return d.end(o, api.State_STATE_FAILED, blame(out.node, out.error), c)
 	}
 	c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "done"}}

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -51,7 +52,7 @@ func (d *desk) tellOpen(l *link, o *openJob) {
 	case o.state == api.State_STATE_DECIDING && !answered:
 		l.send(offer(o.record))
 	case o.state == api.State_STATE_RUNNING && !o.reported[l.node]:
-		l.send(start(o.record, decisionsTo(o.answers(d.roster))))
+		l.send(start(o.record, wire.DecisionsTo(o.answers(d.roster))))
 	default:
 		return
 	}

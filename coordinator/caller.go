@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -106,8 +107,8 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 		return nil, err
 	}
 	defer leave()
-	if m, ok := request.(proto.Message); ok && proto.Size(m) > maxRequest {
-		return nil, status.Errorf(codes.ResourceExhausted, "the request has %d bytes, at most %d are allowed", proto.Size(m), maxRequest)
+	if m, ok := request.(proto.Message); ok && proto.Size(m) > wire.MaxRequest {
+		return nil, status.Errorf(codes.ResourceExhausted, "the request has %d bytes, at most %d are allowed", proto.Size(m), wire.MaxRequest)
 	}
 	return handle(ctx, request)
 }

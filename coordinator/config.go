@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"os"
 	"path/filepath"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
+	"consilium/daemon"
 	"consilium/job"
 )
 
@@ -45,7 +41,7 @@ const (
 	defaultParallel      = 2
 )
 
-// maxConfig caps the configuration file.
+// maxConfig caps the configuration file, in bytes.
 const maxConfig = 64 << 10
 
 // configFile is the YAML form of Config.
@@ -73,24 +69,24 @@ type configFile struct {
 func LoadConfig(path string) (*Config, error) {
 	f, err := readConfigFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
-	pin, err := job.ParseHash(f.RosterHash)
+	pin, err := job.ParsePin(f.RosterHash)
 	if err != nil {
-		return nil, fmt.Errorf("%s: roster_hash: %w", path, err)
+		return nil, fmt.Errorf("%s: configuration: %w", path, err)
 	}
 	dir := filepath.Dir(path)
-	roster, err := job.ReadRoster(within(dir, f.Roster), pin)
+	roster, err := job.ReadRoster(job.Within(dir, f.Roster), pin)
 	if err != nil {
 		return nil, err
 	}
-	identity, err := job.LoadIdentity(within(dir, f.Identity))
+	identity, err := job.LoadIdentity(job.Within(dir, f.Identity))
 	if err != nil {
 		return nil, err
 	}
 	cfg := &Config{
 		Listen: f.Listen, Identity: identity, Roster: roster,
-		State: within(dir, f.State), Metrics: f.Metrics,
+		State: job.Within(dir, f.State), Metrics: f.Metrics,
 		DecideTimeout: f.DecideTimeout, RunTimeout: f.RunTimeout, Grace: f.Grace,
 		QueueCap: f.QueueCap, ClientCap: f.ClientCap, Parallel: f.Parallel,
 	}
@@ -101,43 +97,34 @@ func LoadConfig(path string) (*Config, error) {
 }
 
 func readConfigFile(path string) (*configFile, error) {
-	b, err := os.ReadFile(path)
+	b, err := job.ReadFile(path, maxConfig)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	return parseConfig(b)
+	f, err := parseConfig(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
 }
 
 // parseConfig decodes the file's form; what it names is checked by LoadConfig.
 func parseConfig(b []byte) (*configFile, error) {
-	if len(b) > maxConfig {
-		return nil, fmt.Errorf("configuration has %d bytes, at most %d are allowed", len(b), maxConfig)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(b))
-	dec.KnownFields(true)
 	var f configFile
-	if err := dec.Decode(&f); err != nil {
-		return nil, fmt.Errorf("configuration: %s", oneLine(err.Error()))
-	}
-	if dec.Decode(new(any)) != io.EOF {
-		return nil, errors.New("configuration: more than one YAML document; keep one")
+	if err := job.DecodeYAML("configuration", b, maxConfig, &f); err != nil {
+		return nil, err
 	}
 	for _, need := range []struct{ key, value string }{
-		{"roster", f.Roster}, {"roster_hash", f.RosterHash}, {"identity", f.Identity},
-		{"listen", f.Listen}, {"state", f.State},
+		{"roster", f.Roster},
+		{"identity", f.Identity},
+		{"listen", f.Listen},
+		{"state", f.State},
 	} {
 		if need.value == "" {
 			return nil, fmt.Errorf("configuration: %q is missing; add it", need.key)
 		}
 	}
 	return &f, nil
-}
-
-func within(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
 }
 
 // complete fills in defaults and checks everything that can be checked before
@@ -155,11 +142,13 @@ func (c *Config) complete() error {
 		return fmt.Errorf("coordinator: identity %q is not the coordinator of study %s, which is %q; use that one's directory or have the roster changed",
 			c.Identity.Name, r.Study, r.Coordinator.Name)
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("listen: %q is not host:port", c.Listen)
-	}
-	if err := checkLoopback(c.Metrics); err != nil {
+	if err := daemon.CheckAddress("listen", c.Listen); err != nil {
 		return err
+	}
+	if c.Metrics != "" {
+		if err := daemon.CheckLoopback("metrics", c.Metrics); err != nil {
+			return err
+		}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -199,21 +188,6 @@ func orDefault[T int | time.Duration](key string, value *T, usual T) error {
 	}
 	if *value == 0 {
 		*value = usual
-	}
-	return nil
-}
-
-// checkLoopback keeps the metrics, which have no authentication, on the machine.
-func checkLoopback(address string) error {
-	if address == "" {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("metrics: %q is not host:port", address)
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("metrics: %q is not a loopback address; use 127.0.0.1:PORT", address)
 	}
 	return nil
 }

@@ -39,15 +39,18 @@ func TestLoadConfig(t *testing.T) {
 		{"two documents", good + "---\n{}\n", "one YAML document"},
 		{"missing", strings.Replace(good, "state: state\n", "", 1), `"state" is missing`},
 		{"hash", strings.Replace(good, "roster_hash: ", "roster_hash: 0", 1), "roster_hash"},
+		{"no hash", strings.Replace(good, w.roster.Hash.String(), `""`, 1), "run consilium study approve"},
+		{"zero hash", strings.Replace(good, w.roster.Hash.String(), strings.Repeat("0", 64), 1), "roster_hash: zero"},
 		{"another hash", strings.Replace(good, w.roster.Hash.String(), strings.Repeat("0", 63)+"1", 1), "roster"},
 		{"metrics for all", strings.Replace(good, "metrics: 127.0.0.1", "metrics: 0.0.0.0", 1), "loopback"},
+		{"metrics by name", strings.Replace(good, "metrics: 127.0.0.1", "metrics: localhost", 1), "write 127.0.0.1 or [::1], no name"},
 		{"metrics no port", strings.Replace(good, "metrics: 127.0.0.1:0", "metrics: 127.0.0.1", 1), "host:port"},
 		{"listen", strings.Replace(good, "listen: 127.0.0.1:0", "listen: here", 1), "host:port"},
 		{"negative", good + "queue_cap: -1\n", "queue_cap"},
 		{"not a duration", strings.Replace(good, "45s", "soon", 1), "soon"},
 		{"no identity", strings.Replace(good, "identity: keys", "identity: none", 1), "none"},
 		{"empty", "", "configuration"},
-		{"too large", good + strings.Repeat("#", maxConfig), "at most"},
+		{"too large", good + strings.Repeat("#", maxConfig), "more than 65536 bytes"},
 	} {
 		w.write("coordinator.yaml", c.text)
 		_, err := LoadConfig(path)
@@ -106,20 +109,6 @@ func TestStateOfAnotherStudyOrVersion(t *testing.T) {
 	}
 	if _, err := openStore(dir, "lung-2026"); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("another version: %v", err)
-	}
-}
-
-func TestStoreIsDurable(t *testing.T) {
-	s, err := openStore(t.TempDir(), "lung-2026")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
-		var got string
-		if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
-			t.Errorf("%s is %q, want %q: %v", pragma, got, want, err)
-		}
 	}
 }
 

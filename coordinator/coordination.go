@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -39,7 +40,7 @@ type coordination struct {
 // Submit checks the job's form: who signed it, that it is meant for this study
 // and roster, that it is fresh. What it asks for is each node's to judge.
 func (c *coordination) Submit(ctx context.Context, m *api.SignedJob) (*api.SubmitReply, error) {
-	signed, err := signedFrom(m)
+	signed, err := wire.SignedFrom(m)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
@@ -88,7 +89,7 @@ func (c *coordination) check(j *job.Job) error {
 // visible returns a job to its signer and to the client that its result is
 // sealed to. To others it does not exist.
 func (c *coordination) visible(ctx context.Context, id []byte) (*record, error) {
-	hash, err := hashFrom("job id", id)
+	hash, err := wire.HashFrom("job id", id)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
@@ -212,7 +213,7 @@ func (c *coordination) Fetch(ctx context.Context, m *api.JobRef) (*api.FetchRepl
 	slices.SortFunc(shares, func(a, b *api.SealedShare) int {
 		return slices.Index(roster.Parties, a.GetParty()) - slices.Index(roster.Parties, b.GetParty())
 	})
-	return &api.FetchReply{Job: signedTo(r.signed), Decisions: decisionsTo(decisions), Shares: shares}, nil
+	return &api.FetchReply{Job: wire.SignedTo(r.signed), Decisions: wire.DecisionsTo(decisions), Shares: shares}, nil
 }
 
 // unreadable keeps the store's own words in the log.

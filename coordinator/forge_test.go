@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -117,7 +118,7 @@ func TestFalseOutcomesFailTheJob(t *testing.T) {
 		{"a site's share", 3, func(w *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			sealed := &job.SealedShare{Party: n.name, Session: session, Outputs: []job.SealedOutput{{Name: "n", Ciphertext: []byte{1}}}}
 			sealed.Sign(id, w.ids[n.name].Key)
-			return shareTo(sealed)
+			return wire.ShareTo(sealed)
 		}, "hospital-4: is no compute party"},
 		{"altered", 1, func(_ *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			m := n.share(id, session)
@@ -135,9 +136,9 @@ func TestFalseOutcomesFailTheJob(t *testing.T) {
 		{"another party", 1, func(w *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			m := n.share(id, session)
 			m.Party = "hospital-3"
-			sealed := must(shareFrom(m))
+			sealed := must(wire.ShareFrom(m))
 			sealed.Sign(id, w.ids[n.name].Key)
-			return shareTo(sealed)
+			return wire.ShareTo(sealed)
 		}, "hospital-2: sent a share under the name of another party"},
 		{"no outputs", 1, func(_ *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			m := n.share(id, session)
@@ -146,7 +147,7 @@ func TestFalseOutcomesFailTheJob(t *testing.T) {
 		}, "hospital-2: sealed share has 0 outputs"},
 		{"too large", 2, func(_ *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			m := n.share(id, session)
-			m.Outputs[0].Ciphertext = make([]byte, maxShare+1)
+			m.Outputs[0].Ciphertext = make([]byte, wire.MaxShare+1)
 			return m
 		}, "hospital-3: sealed share has 20971525 bytes, at most 20971520"},
 	} {
@@ -177,31 +178,6 @@ func TestOutcomeBeforeTheStartFailsTheJob(t *testing.T) {
 	alice.ends(id, api.State_STATE_FAILED, "hospital-4: reported an outcome before the job began")
 }
 
-// TestResultFitsIntoAReply builds the largest reply that the caps allow.
-func TestResultFitsIntoAReply(t *testing.T) {
-	outputs := make([]*api.SealedOutput, maxOutputs)
-	blob := make([]byte, maxShare/maxOutputs)
-	for i := range outputs {
-		outputs[i] = &api.SealedOutput{Name: strings.Repeat("n", maxOutput), Ciphertext: blob}
-	}
-	share := &api.SealedShare{Party: strings.Repeat("p", 63), Session: make([]byte, hashSize), Signature: make([]byte, sigSize), Outputs: outputs}
-	reply := &api.FetchReply{
-		Job:    &api.SignedJob{Job: make([]byte, job.MaxJobBytes), Signer: make([]byte, keySize), Signature: make([]byte, sigSize)},
-		Shares: []*api.SealedShare{share, share, share},
-	}
-	for range job.MaxNodes {
-		reply.Decisions = append(reply.Decisions, &api.Decision{
-			Node: share.Party, JobId: share.Session, Accept: true, Nonce: share.Session, Signature: share.Signature,
-		})
-	}
-	if n := proto.Size(reply); n > maxResult {
-		t.Errorf("a reply may have %d bytes, at most %d are sent", n, maxResult)
-	}
-	if n := proto.Size(share); n > maxReport-1024 {
-		t.Errorf("a share may have %d bytes, at most %d are received", n, maxReport)
-	}
-}
-
 // TestLargeSharesGoThrough uses shares above what gRPC lets through by itself.
 func TestLargeSharesGoThrough(t *testing.T) {
 	w := newWorld(t)
@@ -217,7 +193,7 @@ func TestLargeSharesGoThrough(t *testing.T) {
 		if n.name != "hospital-4" {
 			sealed := &job.SealedShare{Party: n.name, Session: session, Outputs: []job.SealedOutput{{Name: "n", Ciphertext: blob}}}
 			sealed.Sign(id, w.ids[n.name].Key)
-			share = shareTo(sealed)
+			share = wire.ShareTo(sealed)
 		}
 		n.report(id, "", share)
 		n.acknowledged(id)
@@ -228,7 +204,7 @@ func TestLargeSharesGoThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range reply.GetShares() {
-		sealed := must(shareFrom(m))
+		sealed := must(wire.ShareFrom(m))
 		if err := sealed.Verify(id, w.roster.Roster.NodeKey(w.roster.Roster.NodeIndex(sealed.Party))); err != nil {
 			t.Error(err)
 		}

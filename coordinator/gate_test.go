@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -41,7 +42,7 @@ func TestRolesDoNotMix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = api.NewCoordinationClient(w.dial("hospital-1", s.Addr())).Submit(w.context(), signedTo(signed))
+	_, err = api.NewCoordinationClient(w.dial("hospital-1", s.Addr())).Submit(w.context(), wire.SignedTo(signed))
 	wantCode(t, err, codes.PermissionDenied)
 }
 
@@ -70,9 +71,9 @@ func TestSubmitChecksForm(t *testing.T) {
 	w := newWorld(t)
 	s := w.start()
 	alice := w.client("alice", s.Addr())
-	altered := signedTo(w.signed("alice"))
+	altered := wire.SignedTo(w.signed("alice"))
 	altered.Job = bytes.Replace(altered.Job, []byte("describe"), []byte("frequent"), 1)
-	short := signedTo(w.signed("alice"))
+	short := wire.SignedTo(w.signed("alice"))
 	short.Signature = short.Signature[1:]
 	foreign, err := job.Sign(w.jobFor("alice"), w.ids["mallory"].Key)
 	if err != nil {
@@ -87,15 +88,15 @@ func TestSubmitChecksForm(t *testing.T) {
 		{"altered", altered, codes.InvalidArgument, "signature"},
 		{"short signature", short, codes.InvalidArgument, "signature has 63 bytes"},
 		{"empty", &api.SignedJob{}, codes.InvalidArgument, "signer has 0 bytes"},
-		{"unknown signer", signedTo(foreign), codes.PermissionDenied, "not signed by alice"},
-		{"another client's", signedTo(w.signed("bob")), codes.PermissionDenied, "not signed by alice"},
-		{"study", signedTo(w.signed("alice", func(j *job.Job) { j.Study = "heart" })), codes.InvalidArgument, `study "heart"`},
-		{"roster", signedTo(w.signed("alice", func(j *job.Job) { j.Roster[0] ^= 1 })), codes.FailedPrecondition, "roster"},
-		{"dataset", signedTo(w.signed("alice", func(j *job.Job) { j.Dataset = "lungs" })), codes.NotFound, `did you mean "lung"`},
-		{"expired", signedTo(w.signed("alice", func(j *job.Job) { j.Expires = j.Expires.Add(-2 * time.Hour) })), codes.InvalidArgument, "expired"},
+		{"unknown signer", wire.SignedTo(foreign), codes.PermissionDenied, "not signed by alice"},
+		{"another client's", wire.SignedTo(w.signed("bob")), codes.PermissionDenied, "not signed by alice"},
+		{"study", wire.SignedTo(w.signed("alice", func(j *job.Job) { j.Study = "heart" })), codes.InvalidArgument, `study "heart"`},
+		{"roster", wire.SignedTo(w.signed("alice", func(j *job.Job) { j.Roster[0] ^= 1 })), codes.FailedPrecondition, "roster"},
+		{"dataset", wire.SignedTo(w.signed("alice", func(j *job.Job) { j.Dataset = "lungs" })), codes.NotFound, `did you mean "lung"`},
+		{"expired", wire.SignedTo(w.signed("alice", func(j *job.Job) { j.Expires = j.Expires.Add(-2 * time.Hour) })), codes.InvalidArgument, "expired"},
 		{"too large", &api.SignedJob{Job: make([]byte, job.MaxJobBytes+1)}, codes.InvalidArgument, "at most 65536"},
-		{"oversize", &api.SignedJob{Job: make([]byte, maxRequest+1)}, codes.ResourceExhausted, "at most 4194304"},
-		{"past the cap of gRPC", &api.SignedJob{Job: make([]byte, maxReport+1)}, codes.ResourceExhausted, "larger than max"},
+		{"oversize", &api.SignedJob{Job: make([]byte, wire.MaxRequest+1)}, codes.ResourceExhausted, "at most 4194304"},
+		{"past the cap of gRPC", &api.SignedJob{Job: make([]byte, wire.MaxReport+1)}, codes.ResourceExhausted, "larger than max"},
 	} {
 		_, err := alice.rpc.Submit(w.context(), c.job)
 		if status.Code(err) != c.code || !strings.Contains(status.Convert(err).Message(), c.says) {
@@ -120,7 +121,7 @@ func TestSubmitTwiceRunsOnce(t *testing.T) {
 	id := alice.send(signed)
 	again := func(what string) {
 		t.Helper()
-		reply, err := alice.rpc.Submit(w.context(), signedTo(signed))
+		reply, err := alice.rpc.Submit(w.context(), wire.SignedTo(signed))
 		if err != nil || !reply.GetKnown() {
 			t.Errorf("%s: %v, %v", what, reply, err)
 		}
@@ -143,10 +144,10 @@ func TestQueueAndClientCaps(t *testing.T) {
 	alice, bob := w.client("alice", s.Addr()), w.client("bob", s.Addr())
 	first := alice.submit()
 	alice.submit()
-	_, err := alice.rpc.Submit(w.context(), signedTo(w.signed("alice")))
+	_, err := alice.rpc.Submit(w.context(), wire.SignedTo(w.signed("alice")))
 	wantCode(t, err, codes.ResourceExhausted)
 	bob.submit()
-	_, err = bob.rpc.Submit(w.context(), signedTo(w.signed("bob")))
+	_, err = bob.rpc.Submit(w.context(), wire.SignedTo(w.signed("bob")))
 	wantCode(t, err, codes.ResourceExhausted)
 	if _, err := alice.cancel(first); err != nil {
 		t.Fatal(err)
@@ -308,7 +309,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	w.finished(nodes, id, w.accepted(nodes, id))
 	alice.ends(id, api.State_STATE_DONE, "")
 	text := get(t, s, "/metrics")
-	share, err := encodeShare(must(shareFrom(nodes[0].share(id, [32]byte{}))))
+	share, err := encodeShare(must(wire.ShareFrom(nodes[0].share(id, [32]byte{}))))
 	if err != nil {
 		t.Fatal(err)
 	}

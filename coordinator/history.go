@@ -2,9 +2,13 @@ package coordinator
 
 import (
 	"database/sql"
+	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -74,7 +78,7 @@ func insertOutcome(tx *sql.Tx, number int64, o *outcome) error {
 		share = encoded
 	}
 	_, err := tx.Exec("INSERT INTO outcomes (job, node, error, share) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		number, o.node, printable(o.error, maxDetail), share)
+		number, o.node, job.Printable(o.error, maxDetail), share)
 	return err
 }
 
@@ -138,6 +142,23 @@ func (s *store) shares(number int64) ([]*api.SealedShare, error) {
 		}
 		return decodeShare(b)
 	}, "SELECT share FROM outcomes WHERE job = ? AND share IS NOT NULL ORDER BY node", number)
+}
+
+// encodeShare is the form in which a share is stored; decodeShare is as strict
+// with it as with one from the wire.
+func encodeShare(s *job.SealedShare) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(wire.ShareTo(s))
+}
+
+func decodeShare(b []byte) (*api.SealedShare, error) {
+	m := new(api.SealedShare)
+	if err := proto.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("stored share cannot be read: %w", err)
+	}
+	if _, err := wire.ShareFrom(m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // resultBytes returns how much all stored shares take.

@@ -5,6 +5,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"consilium/api"
+	"consilium/api/wire"
 )
 
 // linkRoom bounds what waits to be sent to a node. A node that reads nothing
@@ -44,7 +45,7 @@ func (l *link) end(cause error) {
 }
 
 func offer(r *record) *api.ToNode {
-	return &api.ToNode{Body: &api.ToNode_Offer{Offer: signedTo(r.signed)}}
+	return &api.ToNode{Body: &api.ToNode_Offer{Offer: wire.SignedTo(r.signed)}}
 }
 
 func start(r *record, answers []*api.Decision) *api.ToNode {

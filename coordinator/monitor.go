@@ -1,93 +1,56 @@
 package coordinator
 
 import (
-	"context"
-	"errors"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"consilium/api"
+	"consilium/daemon"
 )
 
-// monitor holds the metrics and serves them and the health check on loopback.
+// monitor holds the metrics, and serves them and the health check where there
+// is an address for that.
 type monitor struct {
 	registry *prometheus.Registry
 	refused  *prometheus.CounterVec // messages of nodes, by kind
 	healthy  atomic.Bool
-
-	server   *http.Server // nil without an address
-	listener net.Listener
-	done     chan struct{}
+	pages    *daemon.Monitor // nil without an address
 }
 
 func newMonitor() *monitor {
 	m := &monitor{
-		registry: prometheus.NewRegistry(),
+		registry: daemon.NewRegistry(),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "consilium_coordinator_messages_refused_total",
 			Help: "Messages of nodes that were dropped, by kind.",
 		}, []string{"kind"}),
-		done: make(chan struct{}),
 	}
-	m.registry.MustRegister(m.refused, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.refused)
 	return m
 }
 
-// listen opens the loopback address, if there is one.
-func (m *monitor) listen(address string, log *slog.Logger) error {
-	if address == "" {
+// serve answers at the loopback address, if there is one, until close.
+func (m *monitor) serve(address string, log *slog.Logger) (err error) {
+	if address != "" {
+		m.pages, err = daemon.StartMonitor(address, m.registry, map[string]daemon.Check{"/healthz": m.health}, log)
+	}
+	return err
+}
+
+func (m *monitor) close() error {
+	if m.pages == nil {
 		return nil
 	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
-	}))
-	mux.HandleFunc("GET /healthz", m.health)
-	m.listener = listener
-	m.server = &http.Server{
-		Handler: mux, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+	return m.pages.Close()
+}
+
+func (m *monitor) health() []string {
+	if !m.healthy.Load() {
+		return []string{"not serving"}
 	}
 	return nil
-}
-
-// serve answers until stop.
-func (m *monitor) serve(log *slog.Logger) {
-	defer close(m.done)
-	if m.server == nil {
-		return
-	}
-	if err := m.server.Serve(m.listener); !errors.Is(err, http.ErrServerClosed) {
-		log.Error("metrics stopped", "error", err)
-	}
-}
-
-// stop ends serve and waits for it.
-func (m *monitor) stop(ctx context.Context) {
-	if m.server != nil && m.server.Shutdown(ctx) != nil {
-		m.server.Close()
-	}
-	<-m.done
-}
-
-func (m *monitor) health(w http.ResponseWriter, _ *http.Request) {
-	if !m.healthy.Load() {
-		http.Error(w, "not serving", http.StatusServiceUnavailable)
-		return
-	}
-	w.Write([]byte("ok\n"))
 }
 
 // gauges reads the numbers from desk and store when they are asked for.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -41,7 +42,7 @@ func scanRecord(rows *sql.Rows) (*record, error) {
 		return nil, err
 	}
 	r.expires, r.submitted, r.changed = time.UnixMilli(expires), time.UnixMilli(submitted), time.UnixMilli(changed)
-	r.id, err = hashFrom("stored job id", id)
+	r.id, err = wire.HashFrom("stored job id", id)
 	return r, err
 }
 

@@ -12,11 +12,16 @@ import (
 	"google.golang.org/grpc/status"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
-// helloWithin is how long a node may take to say who it is and what it holds.
-const helloWithin = 10 * time.Second
+const (
+	// helloWithin is how long a node may take to say who it is and what it holds.
+	helloWithin = 10 * time.Second
+	// maxRunning caps the jobs that a node names in its hello.
+	maxRunning = 256
+)
 
 // rendezvous is the service to nodes.
 type rendezvous struct {
@@ -107,7 +112,7 @@ func (r *rendezvous) greet(h *api.Hello) ([]job.Hash, error) {
 	}
 	running := make([]job.Hash, len(h.GetRunning()))
 	for i, b := range h.GetRunning() {
-		id, err := hashFrom("hello: job id", b)
+		id, err := wire.HashFrom("hello: job id", b)
 		if err != nil {
 			return nil, status.Error(codes.InvalidArgument, err.Error())
 		}
@@ -121,13 +126,13 @@ func (r *rendezvous) greet(h *api.Hello) ([]job.Hash, error) {
 func (r *rendezvous) take(l *link, m *api.FromNode) error {
 	switch body := m.GetBody().(type) {
 	case *api.FromNode_Decision:
-		d, err := decisionFrom(body.Decision)
+		d, err := wire.DecisionFrom(body.Decision)
 		if err != nil {
 			return status.Error(codes.InvalidArgument, err.Error())
 		}
 		return r.desk.decision(l.node, d)
 	case *api.FromNode_Progress:
-		id, err := hashFrom("progress: job id", body.Progress.GetJobId())
+		id, err := wire.HashFrom("progress: job id", body.Progress.GetJobId())
 		if err != nil {
 			return status.Error(codes.InvalidArgument, err.Error())
 		}
@@ -142,13 +147,13 @@ func (r *rendezvous) take(l *link, m *api.FromNode) error {
 // outcome hands over how a job ended at the node. A share of a wrong form counts
 // as a failure of the node's, since it would send the same again.
 func (r *rendezvous) outcome(l *link, m *api.Outcome) error {
-	id, err := hashFrom("outcome: job id", m.GetJobId())
+	id, err := wire.HashFrom("outcome: job id", m.GetJobId())
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	out := &outcome{id: id, node: l.node, error: m.GetError()}
 	if m.GetShare() != nil && out.error == "" {
-		if out.share, err = shareFrom(m.GetShare()); err != nil {
+		if out.share, err = wire.ShareFrom(m.GetShare()); err != nil {
 			out.error = err.Error()
 		}
 	}

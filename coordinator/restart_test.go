@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -163,7 +164,7 @@ func TestKilledAtEveryState(t *testing.T) {
 	} else {
 		nodes[2].acknowledged(id)
 	}
-	if got := must(signedFrom(m.GetOffer())).ID(); got != second {
+	if got := must(wire.SignedFrom(m.GetOffer())).ID(); got != second {
 		t.Errorf("job %v is offered, want %v", got, second)
 	}
 	nodes[2].decide(second, "")
@@ -175,7 +176,7 @@ func TestKilledAtEveryState(t *testing.T) {
 	alice.ends(second, api.State_STATE_DONE, "")
 	alice.ends(id, api.State_STATE_DONE, "")
 	alice.fetched(signed)
-	if reply, err := alice.rpc.Submit(w.context(), signedTo(signed)); err != nil || !reply.GetKnown() {
+	if reply, err := alice.rpc.Submit(w.context(), wire.SignedTo(signed)); err != nil || !reply.GetKnown() {
 		t.Errorf("submitted again: %v, %v", reply, err)
 	}
 }
@@ -258,7 +259,7 @@ func (h *hospital) handle(m *api.ToNode) []*api.FromNode {
 	n := &node{w: h.w, name: h.name, answers: h.answers}
 	switch body := m.GetBody().(type) {
 	case *api.ToNode_Offer:
-		signed := must(signedFrom(body.Offer))
+		signed := must(wire.SignedFrom(body.Offer))
 		return []*api.FromNode{{Body: &api.FromNode_Decision{Decision: n.answer(signed.ID(), "")}}}
 	case *api.ToNode_Start:
 		id := job.Hash(body.Start.GetJobId())
@@ -301,8 +302,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	var heard atomic.Int64
 	var all []*hospital
 	for _, name := range hospitals {
-		h := &hospital{w: w, name: name, address: c.address, heard: &heard, answers: make(map[job.Hash]*api.Decision),
-			sessions: make(map[job.Hash][32]byte), pending: make(map[job.Hash]*api.Outcome)}
+		h := &hospital{
+			w: w, name: name, address: c.address, heard: &heard, answers: make(map[job.Hash]*api.Decision),
+			sessions: make(map[job.Hash][32]byte), pending: make(map[job.Hash]*api.Outcome),
+		}
 		all = append(all, h)
 		conn := w.dial(name, c.address)
 		group.Go(func() { h.work(ctx, conn) })

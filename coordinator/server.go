@@ -13,14 +13,13 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
 // How connections are kept.
 const (
 	handshakeWithin = 10 * time.Second
-	pingEvery       = 20 * time.Second // a silent peer is dropped after this and pingWithin
-	pingWithin      = 10 * time.Second
 	pingAllowed     = 5 * time.Second // peers that ping more often are sent away
 	stopWithin      = 5 * time.Second // then open calls are cut
 )
@@ -67,8 +66,8 @@ func (s *Server) open() error {
 		return fmt.Errorf("state directory %s: %w", s.cfg.State, err)
 	}
 	s.monitor.registry.MustRegister(newGauges(s.desk))
-	if err := s.monitor.listen(s.cfg.Metrics, s.cfg.Log); err != nil {
-		return fmt.Errorf("metrics: %w; free the address or name another one", err)
+	if err := s.monitor.serve(s.cfg.Metrics, s.cfg.Log); err != nil {
+		return err
 	}
 	if s.listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
 		return fmt.Errorf("listen: %w; free the address or name another one", err)
@@ -83,10 +82,10 @@ func (s *Server) services() *grpc.Server {
 	server := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(job.ServerTLS(s.cfg.Identity, members(s.cfg.Roster.Roster)...))),
 		grpc.ConnectionTimeout(handshakeWithin),
-		grpc.MaxRecvMsgSize(maxReport),
-		grpc.MaxSendMsgSize(maxResult),
+		grpc.MaxRecvMsgSize(wire.MaxReport),
+		grpc.MaxSendMsgSize(wire.MaxResult),
 		grpc.MaxConcurrentStreams(callsPerCaller),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingWithin}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: wire.PingEvery, Timeout: wire.PingWithin}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAllowed, PermitWithoutStream: true}),
 		grpc.UnaryInterceptor(g.unary),
 		grpc.StreamInterceptor(g.stream),
@@ -114,10 +113,10 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // MetricsAddr returns the address of /metrics and /healthz, or "".
 func (s *Server) MetricsAddr() string {
-	if s.monitor.listener == nil {
+	if s.monitor.pages == nil {
 		return ""
 	}
-	return s.monitor.listener.Addr().String()
+	return s.monitor.pages.Addr()
 }
 
 // Done is closed when the coordinator has ended, whyever.
@@ -145,7 +144,6 @@ func (s *Server) run(ctx context.Context) {
 	served := make(chan error, 1)
 	work.Go(func() { s.desk.run(clock) })
 	work.Go(func() { served <- s.grpc.Serve(s.listener) })
-	work.Go(func() { s.monitor.serve(s.cfg.Log) })
 	s.monitor.healthy.Store(true)
 
 	select {
@@ -161,10 +159,9 @@ func (s *Server) run(ctx context.Context) {
 	s.hangUp()
 	s.receivers.Wait()
 	stopClock()
-	s.stopMonitor()
 	work.Wait()
-	if err := s.store.close(); err != nil && s.err == nil {
-		s.err = fmt.Errorf("state directory %s: %w", s.cfg.State, err)
+	if err := s.release(); err != nil && s.err == nil {
+		s.err = fmt.Errorf("the coordinator did not stop in good order: %w", err)
 	}
 	s.cfg.Log.Info("coordinator stopped")
 }
@@ -186,18 +183,10 @@ func (s *Server) hangUp() {
 	}
 }
 
-func (s *Server) stopMonitor() {
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
-	s.monitor.stop(ctx)
-}
-
-// release frees what a failed start had opened.
+// release closes what open made but the listener. Readers of the monitor need
+// the store, which goes last.
 func (s *Server) release() error {
-	var err error
-	if s.monitor.listener != nil {
-		err = s.monitor.listener.Close()
-	}
+	err := s.monitor.close()
 	if s.store != nil {
 		err = errors.Join(err, s.store.close())
 	}

@@ -5,21 +5,16 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	"consilium/daemon"
 )
 
 // store is what a coordinator must not forget. A write is on disk when its
-// method returns (synchronous=FULL). The desk alone writes; anybody reads. One
-// process holds the state directory at a time.
-type store struct {
-	db   *sql.DB
-	lock *os.File
-}
+// method returns. The desk alone writes; anybody reads. One process holds the
+// state directory at a time: two coordinators with one store would run each job
+// twice.
+type store struct{ db *daemon.Store }
 
 const (
 	storeFile    = "coordinator.db"
@@ -87,62 +82,29 @@ CREATE TABLE outcomes (
 ) STRICT;
 `
 
-// openStore opens or makes the store in dir and takes the directory's lock.
+// openStore opens or makes the store of a study in dir and takes the directory's
+// lock.
 func openStore(dir, study string) (*store, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	lock, err := lockDir(dir)
+	ctx, cancel := patience()
+	defer cancel()
+	db, err := daemon.OpenStore(ctx, dir, daemon.Layout{
+		Program: "coordinator", File: storeFile, Version: storeVersion, Tables: storeTables, Readers: storeReaders,
+	})
 	if err != nil {
 		return nil, err
 	}
-	s := &store{lock: lock}
-	if err := s.open(filepath.Join(dir, storeFile), study); err != nil {
+	s := &store{db: db}
+	if err := s.claim(study); err != nil {
 		return nil, errors.Join(fmt.Errorf("state directory %s: %w", dir, err), s.close())
 	}
 	return s, nil
 }
 
-func (s *store) open(path, study string) error {
-	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-	}}
-	source := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
-	db, err := sql.Open("sqlite", source.String())
-	if err != nil {
-		return err
-	}
-	s.db = db
-	db.SetMaxOpenConns(storeReaders)
-	db.SetMaxIdleConns(storeReaders)
-	return s.prepare(study)
-}
-
-// prepare makes the tables of a new store and refuses a store of another
-// version or study.
-func (s *store) prepare(study string) error {
+// claim makes a new store the study's and refuses one of another study.
+func (s *store) claim(study string) error {
 	return s.write(func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		if _, err := tx.Exec("INSERT INTO study SELECT ? WHERE NOT EXISTS (SELECT * FROM study)", study); err != nil {
 			return err
-		}
-		switch version {
-		case 0:
-			if _, err := tx.Exec(storeTables); err != nil {
-				return err
-			}
-			if _, err := tx.Exec("INSERT INTO study VALUES (?)", study); err != nil {
-				return err
-			}
-			_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", storeVersion))
-			return err
-		case storeVersion:
-		default:
-			return fmt.Errorf("its store has version %d, this program knows %d; use the program that made it", version, storeVersion)
 		}
 		var holds string
 		if err := tx.QueryRow("SELECT name FROM study").Scan(&holds); err != nil {
@@ -155,46 +117,19 @@ func (s *store) prepare(study string) error {
 	})
 }
 
-func (s *store) close() error {
-	var err error
-	if s.db != nil {
-		err = s.db.Close()
-	}
-	return errors.Join(err, s.lock.Close())
-}
+func (s *store) close() error { return s.db.Close() }
 
 // write runs f in one transaction.
 func (s *store) write(f func(*sql.Tx) error) error {
 	ctx, cancel := patience()
 	defer cancel()
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return s.db.Write(ctx, f)
 }
 
-// query reads all rows at once, so that no caller's slowness holds up the store.
 func query[T any](s *store, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
 	ctx, cancel := patience()
 	defer cancel()
-	rows, err := s.db.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []T
-	for rows.Next() {
-		row, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, row)
-	}
-	return out, rows.Err()
+	return daemon.Query(ctx, s.db.DB, scan, text, args...)
 }
 
 // patience is independent of any caller: one that hangs up does not leave it

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/job"
 )
 
 // Caps of what nodes report for people to read.
@@ -13,24 +14,6 @@ const (
 	maxPhase  = 40
 	maxDetail = 400
 )
-
-// printable keeps a node's text from breaking logs and terminals: ASCII, one
-// line, at most limit bytes.
-func printable(s string, limit int) string {
-	if len(s) > limit {
-		s = s[:limit]
-	}
-	out := []byte(s)
-	for i, c := range out {
-		if c < ' ' || c > '~' {
-			out[i] = '?'
-		}
-	}
-	return string(out)
-}
-
-// oneLine makes one line of a message that another package wrote.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // are lists names with the verb that fits their number.
 func are(names []string) string {
@@ -48,7 +31,7 @@ func blame(node, reason string) string {
 	if reason == "" {
 		reason = "gave no reason"
 	}
-	return fmt.Sprintf("%s: %s", node, printable(reason, maxDetail))
+	return fmt.Sprintf("%s: %s", node, job.Printable(reason, maxDetail))
 }
 
 // ahead says how many jobs came before.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"consilium/api"
+	"consilium/job"
 )
 
 func TestSlowWatcherHoldsUpNobody(t *testing.T) {
@@ -60,7 +61,7 @@ func TestWatchGoesOnAfterTheKnown(t *testing.T) {
 	if past := alice.watch(id, int64(len(all))); len(past) != 0 {
 		t.Errorf("%d events after the last", len(past))
 	}
-	missing := make([]byte, hashSize)
+	missing := make([]byte, len(job.Hash{}))
 	stream, err := alice.rpc.Watch(w.context(), &api.WatchRequest{Id: missing})
 	if err == nil {
 		_, err = stream.Recv()
@@ -149,7 +150,7 @@ func TestTextsOfNodesAreMadeHarmless(t *testing.T) {
 		if len(e.GetPhase()) > maxPhase || len(e.GetDetail()) > maxDetail {
 			t.Errorf("an event has %d and %d bytes", len(e.GetPhase()), len(e.GetDetail()))
 		}
-		if text := e.GetPhase() + e.GetDetail(); text != printable(text, len(text)) {
+		if text := e.GetPhase() + e.GetDetail(); text != job.Printable(text, len(text)) {
 			t.Errorf("an event has %q", text)
 		}
 	}

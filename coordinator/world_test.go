@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -137,7 +138,7 @@ func (w *world) dial(name, address string) *grpc.ClientConn {
 		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: patient, Backoff: backoff.Config{
 			BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, MaxDelay: 100 * time.Millisecond,
 		}}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResult)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxResult)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func (c *client) submit(change ...func(*job.Job)) job.Hash {
 
 func (c *client) send(s *job.Signed) job.Hash {
 	c.w.t.Helper()
-	reply, err := c.rpc.Submit(c.w.context(), signedTo(s), grpc.WaitForReady(true))
+	reply, err := c.rpc.Submit(c.w.context(), wire.SignedTo(s), grpc.WaitForReady(true))
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
@@ -347,7 +348,7 @@ func (n *node) next() *api.ToNode {
 func (n *node) offered(id job.Hash) {
 	n.w.t.Helper()
 	m := n.next()
-	signed, err := signedFrom(m.GetOffer())
+	signed, err := wire.SignedFrom(m.GetOffer())
 	if err != nil {
 		n.w.t.Fatalf("%s: got %v, want an offer: %v", n.name, m, err)
 	}
@@ -367,7 +368,7 @@ func (n *node) answer(id job.Hash, reason string) *api.Decision {
 		rand.Read(d.Nonce)
 	}
 	d.Sign(n.w.ids[n.name].Key)
-	n.answers[id] = decisionTo(*d)
+	n.answers[id] = wire.DecisionTo(d)
 	return n.answers[id]
 }
 
@@ -388,13 +389,9 @@ func (n *node) started(id job.Hash) [32]byte {
 
 func (w *world) sessionOf(id job.Hash, ds []*api.Decision) [32]byte {
 	w.t.Helper()
-	var decisions []job.Decision
-	for _, m := range ds {
-		d, err := decisionFrom(m)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		decisions = append(decisions, *d)
+	decisions, err := wire.DecisionsFrom(ds, len(w.roster.Roster.Nodes))
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	session, err := job.SessionID(id, w.roster.Hash, w.roster.Roster, decisions)
 	if err != nil {
@@ -427,7 +424,7 @@ func (n *node) share(id job.Hash, session [32]byte) *api.SealedShare {
 		{Name: "n", Ciphertext: []byte("sealed by " + n.name)}, {Name: "status", Ciphertext: []byte("word")},
 	}}
 	s.Sign(id, n.w.ids[n.name].Key)
-	return shareTo(s)
+	return wire.ShareTo(s)
 }
 
 func (n *node) report(id job.Hash, problem string, share *api.SealedShare) {
@@ -481,13 +478,13 @@ func (c *client) fetched(signed *job.Signed) {
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
-	if !proto.Equal(reply.GetJob(), signedTo(signed)) {
+	if !proto.Equal(reply.GetJob(), wire.SignedTo(signed)) {
 		c.w.t.Error("another job came back")
 	}
 	session := c.w.sessionOf(id, reply.GetDecisions())
 	var parties []string
 	for _, m := range reply.GetShares() {
-		s, err := shareFrom(m)
+		s, err := wire.ShareFrom(m)
 		if err != nil {
 			c.w.t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ type Card struct {
 // ReadCard parses and checks a card's YAML.
 func ReadCard(b []byte) (*Card, error) {
 	var c Card
-	if err := decodeYAML("card", b, maxCard, &c); err != nil {
+	if err := DecodeYAML("card", b, maxCard, &c); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// maxReason caps the reason of a decision, in bytes.
-const maxReason = 1 << 10
+// MaxReasonBytes caps the reason of a decision.
+const MaxReasonBytes = 1 << 10
 
 // Decision is a node's signed answer to an offered job.
 type Decision struct {
@@ -29,7 +29,7 @@ func (d *Decision) message() []byte {
 // Sign sets the signature, after cutting the reason to what Verify takes: it
 // often is another package's error, and a rejection must arrive.
 func (d *Decision) Sign(key ed25519.PrivateKey) {
-	d.Reason = clipped(d.Reason, maxReason)
+	d.Reason = Printable(d.Reason, MaxReasonBytes)
 	d.Signature = ed25519.Sign(key, d.message())
 }
 
@@ -48,7 +48,7 @@ func (d *Decision) Verify(key ed25519.PublicKey) error {
 	if !d.Accept && (len(d.Nonce) != 0 || d.Reason == "") {
 		return fmt.Errorf("decision of %s: a rejection takes a reason and no nonce: use the same version of consilium everywhere", d.Node)
 	}
-	return checkText("decision of "+d.Node+": reason", d.Reason, maxReason)
+	return checkText("decision of "+d.Node+": reason", d.Reason, MaxReasonBytes)
 }
 
 // SessionID derives the session of an accepted job from the signed acceptances,

@@ -63,19 +63,27 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// readCapped reads a whole file of at most max bytes.
-func readCapped(path string, max int64) ([]byte, error) {
+// Within is the path that a file in dir means: relative to dir, unless absolute.
+func Within(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// ReadFile reads a whole file of at most limit bytes.
+func ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, max+1))
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read: %w", path, err)
 	}
-	if int64(len(b)) > max {
-		return nil, fmt.Errorf("%s: more than %d bytes: this is not the file that it should be", path, max)
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%s: more than %d bytes: this is not the file that it should be", path, limit)
 	}
 	return b, nil
 }
@@ -102,7 +110,7 @@ func loadSecret(path, kind string) ([]byte, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s: other users can read this key (mode %04o): run chmod 600 on it, and make new keys if someone may have read it", path, info.Mode().Perm())
 	}
-	b, err := readCapped(path, maxKeyFile)
+	b, err := ReadFile(path, maxKeyFile)
 	if err != nil {
 		return nil, err
 	}

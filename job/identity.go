@@ -113,7 +113,7 @@ func LoadIdentity(dir string) (*Identity, error) {
 		return nil, fmt.Errorf("%s: not an Ed25519 private key: restore it from your copy", path)
 	}
 	path = filepath.Join(dir, certificateFile)
-	b, err := readCapped(path, maxKeyFile)
+	b, err := ReadFile(path, maxKeyFile)
 	if err != nil {
 		return nil, err
 	}

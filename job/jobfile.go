@@ -38,7 +38,7 @@ type fileYAML struct {
 // against the study by Job.
 func ParseFile(b []byte) (*File, error) {
 	var y fileYAML
-	if err := decodeYAML("job file", b, MaxJobBytes, &y); err != nil {
+	if err := DecodeYAML("job file", b, MaxJobBytes, &y); err != nil {
 		return nil, err
 	}
 	for _, required := range []struct{ key, value, example string }{

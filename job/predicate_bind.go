@@ -147,11 +147,7 @@ func (b *binder) place(c *Column, l *literal) (place, error) {
 		if l.Number == "" {
 			return place{}, at(l.Pos, "column %s is numeric: write a number without quotes", quoted(c.Name))
 		}
-		d, ok := parseDecimal(l.Number)
-		if !ok {
-			return place{}, at(l.Pos, "this number is too long: write it with at most %d digits", maxDigits)
-		}
-		return numericPlace(d, c, min, max), nil
+		return numericPlace(literalRat(l.Number), c, min, max), nil
 	}
 	if len(c.Categories) == 0 {
 		return place{}, at(l.Pos, "column %s has no list of categories: declare categories in the study's schema, or ask IS NULL", quoted(c.Name))
@@ -166,9 +162,8 @@ func (b *binder) place(c *Column, l *literal) (place, error) {
 	return place{floor: code, exact: true, min: min, max: max}, nil
 }
 
-func numericPlace(d decimal, c *Column, min, max int64) place {
-	q := d.rat()
-	q.Quo(q, c.StepRat())
+func numericPlace(value *big.Rat, c *Column, min, max int64) place {
+	q := new(big.Rat).Quo(value, c.StepRat())
 	floor := new(big.Int).Div(q.Num(), q.Denom()) // Euclidean: floor, as the denominator is positive
 	switch {
 	case floor.Cmp(big.NewInt(min)) < 0:

@@ -157,7 +157,7 @@ func ParseRoster(file []byte) (*RosterFile, error) {
 		return nil, errors.New("roster: no signature at its end: make the file with consilium study create")
 	}
 	var r Roster
-	if err := decodeYAML("roster", file[:end+1], MaxRosterBytes, &r); err != nil {
+	if err := DecodeYAML("roster", file[:end+1], MaxRosterBytes, &r); err != nil {
 		return nil, err
 	}
 	if err := verifyRoster(file, &r.Admin); err != nil {
@@ -196,9 +196,25 @@ func (a *Admin) check() error {
 	return nil
 }
 
+// ParsePin reads the value of roster_hash in a member's configuration. The zero
+// hash is refused: for ReadRoster it would mean any roster.
+func ParsePin(text string) (Hash, error) {
+	if text == "" {
+		return Hash{}, errors.New("roster_hash is missing: no roster is pinned yet: get the roster's hash from the study's administrator over a way that you trust, and run consilium study approve")
+	}
+	pin, err := ParseHash(text)
+	if err == nil && pin == (Hash{}) {
+		err = errors.New("zero is no file's hash: copy the roster's hash")
+	}
+	if err != nil {
+		return Hash{}, fmt.Errorf("roster_hash: %w", err)
+	}
+	return pin, nil
+}
+
 // ReadRoster reads the file and, unless pin is zero, demands that hash.
 func ReadRoster(path string, pin Hash) (*RosterFile, error) {
-	b, err := readCapped(path, MaxRosterBytes)
+	b, err := ReadFile(path, MaxRosterBytes)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: copy the study's roster there", err)
 	}

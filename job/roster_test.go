@@ -272,3 +272,19 @@ func TestCards(t *testing.T) {
 		})
 	}
 }
+
+func TestParsePin(t *testing.T) {
+	hash := Hash{31: 7}
+	if pin, err := ParsePin(hash.String()); err != nil || pin != hash {
+		t.Errorf("pin %v, %v", pin, err)
+	}
+	for text, want := range map[string]string{
+		"":                                      "roster_hash is missing: no roster is pinned yet",
+		"00":                                    "roster_hash: hash: not 64",
+		Hash{}.String():                         "roster_hash: zero is no file's hash",
+		strings.ToUpper(Hash{9, 0xAB}.String()): "lower-case",
+	} {
+		_, err := ParsePin(text)
+		wantError(t, err, want)
+	}
+}

@@ -50,7 +50,7 @@ type Column struct {
 	Min         string   `yaml:"min,omitempty"`  // numeric, required
 	Max         string   `yaml:"max,omitempty"`  // numeric, required
 	Categories  []string `yaml:"categories,omitempty,flow"`
-	Missing     []string `yaml:"missing,omitempty,flow"` // texts that mean missing, beside the blank cell
+	Missing     []string `yaml:"missing,omitempty,flow"` // cells that mean missing, beside the blank one; numeric: numbers by value
 }
 
 // Check checks every column. The methods of Column rely on it.
@@ -128,14 +128,8 @@ func (c *Column) check() error {
 			return errors.New("a category or missing text is blank: a blank cell is missing by itself, remove it")
 		}
 	}
-	missing := map[string]bool{}
-	for _, s := range c.Missing {
-		missing[s] = true
-	}
-	for _, s := range c.Categories {
-		if missing[s] {
-			return fmt.Errorf("%s is a category and means missing: remove it from one list", quoted(s))
-		}
+	if err := c.checkLists(); err != nil {
+		return err
 	}
 	switch c.Type {
 	case Integer, Decimal:
@@ -146,15 +140,39 @@ func (c *Column) check() error {
 	return fmt.Errorf("type is %s: use integer, decimal or text", quoted(string(c.Type)))
 }
 
+// checkLists refuses what stands twice among the categories and missing texts.
+func (c *Column) checkLists() error {
+	missing, categories := map[string]bool{}, map[string]bool{}
+	for _, s := range c.Missing {
+		if missing[c.canonical(s)] {
+			return fmt.Errorf("missing text %s comes twice: remove one", quoted(s))
+		}
+		missing[c.canonical(s)] = true
+	}
+	for _, s := range c.Categories {
+		switch {
+		case missing[c.canonical(s)]:
+			return fmt.Errorf("%s is a category and means missing: remove it from one list", quoted(s))
+		case categories[c.canonical(s)]:
+			return fmt.Errorf("category %s comes twice: remove one", quoted(s))
+		}
+		categories[c.canonical(s)] = true
+	}
+	return nil
+}
+
+// canonical is the shortest form of a numeric column's number, since one file
+// writes -9 where another writes -9.0; any other text is itself.
+func (c *Column) canonical(s string) string {
+	if d, ok := parseDecimal(s); ok && c.numeric() {
+		return d.String()
+	}
+	return s
+}
+
 func (c *Column) checkText() error {
 	if c.Step != "" || c.Min != "" || c.Max != "" {
 		return errors.New("a text column has no step, min or max: remove them, or make it integer or decimal")
-	}
-	sorted := c.sortedCategories()
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i] == sorted[i-1] {
-			return fmt.Errorf("category %s comes twice: remove one", quoted(sorted[i]))
-		}
 	}
 	return nil
 }
@@ -178,17 +196,12 @@ func (c *Column) checkNumeric() error {
 	if lowest > highest {
 		return fmt.Errorf("min %s is above max %s: swap them", c.Min, c.Max)
 	}
-	seen := map[int64]bool{}
 	for _, s := range c.Categories {
 		d, ok := parseDecimal(s)
 		code, whole := d.steps(step)
 		if !ok || !whole || code < lowest || code > highest {
 			return fmt.Errorf("category %s is no whole number of steps within min and max: mend or remove it", quoted(s))
 		}
-		if seen[code] {
-			return fmt.Errorf("category %s comes twice: remove one", quoted(s))
-		}
-		seen[code] = true
 	}
 	return nil
 }

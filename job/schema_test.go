@@ -126,6 +126,9 @@ func TestSchemaCheck(t *testing.T) {
 		"category outside":   {Column{Name: "x", Type: Integer, Min: "0", Max: "9", Categories: []string{"10"}}, "category"},
 		"blank category":     {Column{Name: "x", Type: Text, Categories: []string{" "}}, "blank"},
 		"category missing":   {Column{Name: "x", Type: Text, Categories: []string{"a"}, Missing: []string{"a"}}, "means missing"},
+		"value missing":      {Column{Name: "x", Type: Integer, Min: "-9", Max: "9", Categories: []string{"-9.0"}, Missing: []string{"NA", "-9"}}, "means missing"},
+		"missing twice":      {Column{Name: "x", Type: Text, Missing: []string{"NA", "NA"}}, `missing text "NA" comes twice`},
+		"missing by value":   {Column{Name: "x", Type: Integer, Min: "0", Max: "9", Missing: []string{"-9", "-9.0"}}, `missing text "-9.0" comes twice`},
 		"unprintable":        {Column{Name: "x", Type: Text, Categories: []string{"a\nb"}}, "printed"},
 		"description":        {Column{Name: "x", Type: Text, Description: strings.Repeat("x", 1025)}, "at most 1024"},
 		"unit":               {Column{Name: "x", Type: Text, Unit: "\x1b"}, "unit"},
@@ -135,6 +138,10 @@ func TestSchemaCheck(t *testing.T) {
 			s.Columns = append(s.Columns, c.column)
 			wantError(t, s.Check(), c.want)
 		})
+	}
+	texts := Schema{Columns: []Column{{Name: "x", Type: Text, Categories: []string{"9", "9.0"}, Missing: []string{"-9", "-9.0"}}}}
+	if err := texts.Check(); err != nil {
+		t.Errorf("texts are no numbers: %v", err)
 	}
 	wantError(t, (&Schema{}).Check(), "0 columns")
 	wantError(t, (&Schema{Columns: make([]Column, maxColumns+1)}).Check(), "4097 columns")
@@ -149,8 +156,11 @@ func TestColumnCodes(t *testing.T) {
 		bits     int
 		step     string
 	}{
-		{&s.Columns[0], 0, 120, 7, "1/1"}, {&s.Columns[1], 0, 2, 2, "1/1"}, {&s.Columns[3], -20, 200, 8, "1/2"},
-		{&s.Columns[5], 0, -1, 1, "1/1"}, {&numeric, -4, 31, 5, "1/4"},
+		{&s.Columns[0], 0, 120, 7, "1/1"},
+		{&s.Columns[1], 0, 2, 2, "1/1"},
+		{&s.Columns[3], -20, 200, 8, "1/2"},
+		{&s.Columns[5], 0, -1, 1, "1/1"},
+		{&numeric, -4, 31, 5, "1/4"},
 		{&Column{Type: Integer, Step: "10", Min: "-80", Max: "0"}, -8, 0, 4, "10/1"},
 		{&Column{Type: Integer, Min: "0", Max: "0"}, 0, 0, 0, "1/1"},
 	} {
@@ -173,10 +183,18 @@ func TestColumnCodeAndFormat(t *testing.T) {
 		code          int64
 		format        string
 	}{
-		{"age", "50", 50, "50"}, {"age", "050.0", 50, "50"}, {"age", "1e2", 100, "100"},
-		{"sex", "f", 0, "f"}, {"sex", "it's", 1, "it's"}, {"sex", "m", 2, "m"},
-		{"status", "2", 2, "2"}, {"status", "1.0", 1, "1"},
-		{"wt loss", "-0.5", -1, "-0.5"}, {"wt loss", "12", 24, "12"}, {"wt loss", "0", 0, "0"}, {"wt loss", "-10", -20, "-10"},
+		{"age", "50", 50, "50"},
+		{"age", "050.0", 50, "50"},
+		{"age", "1e2", 100, "100"},
+		{"sex", "f", 0, "f"},
+		{"sex", "it's", 1, "it's"},
+		{"sex", "m", 2, "m"},
+		{"status", "2", 2, "2"},
+		{"status", "1.0", 1, "1"},
+		{"wt loss", "-0.5", -1, "-0.5"},
+		{"wt loss", "12", 24, "12"},
+		{"wt loss", "0", 0, "0"},
+		{"wt loss", "-10", -20, "-10"},
 	} {
 		column, _ := s.Column(c.column)
 		code, err := column.Code(c.value)
@@ -188,10 +206,20 @@ func TestColumnCodeAndFormat(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ column, value, want string }{
-		{"age", "Jane Doe", "no decimal number"}, {"age", "121", "outside 0 to 120"}, {"age", "-1", "outside"}, {"age", "50.5", "steps of 1"},
-		{"age", "1e30", "outside"}, {"age", "1e-30", "steps of 1"}, {"age", "120.5", "outside"},
-		{"sex", "x", "not among its 3 categories"}, {"sex", "M", "not among"}, {"sex", "", "not among"},
-		{"status", "1.5", "steps of 1"}, {"wt loss", "0.3", "steps of 0.5"}, {"wt loss", "100.5", "outside"}, {"note", "a", "no list of categories"},
+		{"age", "Jane Doe", "no decimal number"},
+		{"age", "121", "outside 0 to 120"},
+		{"age", "-1", "outside"},
+		{"age", "50.5", "steps of 1"},
+		{"age", "1e30", "outside"},
+		{"age", "1e-30", "steps of 1"},
+		{"age", "120.5", "outside"},
+		{"sex", "x", "not among its 3 categories"},
+		{"sex", "M", "not among"},
+		{"sex", "", "not among"},
+		{"status", "1.5", "steps of 1"},
+		{"wt loss", "0.3", "steps of 0.5"},
+		{"wt loss", "100.5", "outside"},
+		{"note", "a", "no list of categories"},
 	} {
 		column, _ := s.Column(c.column)
 		_, err := column.Code(c.value)
@@ -264,7 +292,7 @@ func TestSummaryCheck(t *testing.T) {
 		"one edge":              {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{0}}}, Terms: []Term{{}}}, 1, "at least two"},
 		"levels, no edges":      {Summary{Groups: []Grouping{{Column: "sex", Levels: []int64{0}, Edges: []int64{}}}, Terms: []Term{{}}}, 1, "at least two"},
 		"edges descend":         {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{1, 0}}}, Terms: []Term{{}}}, 1, "ascend"},
-		"equal edges":           {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{1, 1, 2}}}, Terms: []Term{{}}}, 1, "ascend"},
+		"equal edges":           {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{1, 1, 2}}}, Terms: []Term{{}}}, 1, ""},
 		"last bin of one value": {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{0, 1, 1}}}, Terms: []Term{{}}}, 1, ""},
 		"level twice":           {Summary{Groups: []Grouping{{Column: "sex", Levels: []int64{1, 0, 1}}}, Terms: []Term{{}}}, 1, "twice"},
 		"too many cells":        {Summary{Groups: slicesOf(30, Grouping{Column: "sex", Levels: []int64{0, 1, 2, 3}}), Terms: []Term{{}}}, 1, "sums"},

@@ -18,8 +18,9 @@ type Summary struct {
 // Edges is set. With Levels (codes), a value outside of them belongs to no cell
 // (it cannot occur when they are the column's categories). With Edges (codes,
 // ascending, k+1 of them), the cells are [e0,e1), [e1,e2) … with the last one
-// closed, followed by one more cell for the values outside all of them. Only
-// the last two edges may be equal: that cell holds one value.
+// closed, followed by one more cell for the values outside all of them. Edges
+// may be equal: the cell between them is empty, or holds one value if it is the
+// last.
 // A row where the column is missing is in no cell.
 type Grouping struct {
 	Column string

@@ -68,8 +68,7 @@ func (g *Grouping) check(schema *Schema) error {
 		return fmt.Errorf("grouping by %s: one edge makes no bin, give at least two", quoted(g.Column))
 	}
 	for i := 1; i < len(g.Edges); i++ {
-		closed := i == len(g.Edges)-1 // the last bin holds a value even between equal edges
-		if g.Edges[i] < g.Edges[i-1] || g.Edges[i] == g.Edges[i-1] && !closed {
+		if g.Edges[i] < g.Edges[i-1] { // a bin between equal edges is empty, or holds one value if it is the last
 			return fmt.Errorf("grouping by %s: edges must ascend", quoted(g.Column))
 		}
 	}

@@ -56,6 +56,37 @@ func quoted(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
+// Printable makes foreign text safe to show and to log: one line of valid UTF-8
+// without characters that a terminal would obey, of at most limit bytes. White
+// space becomes spaces, what cannot be printed '?', and "…" marks a cut.
+func Printable(text string, limit int) string {
+	text = strings.TrimSpace(text)
+	var b strings.Builder
+	for i, r := range text {
+		if b.Len() > limit {
+			break // foreign text has no end that is worth reading
+		}
+		switch {
+		case r == '\n' && i > 0 && text[i-1] == '\r':
+			continue // one line break, one space
+		case unicode.IsSpace(r):
+			r = ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			r = '?'
+		}
+		b.WriteRune(r)
+	}
+	if b.Len() <= limit {
+		return b.String()
+	}
+	mark := "…"
+	if limit < len(mark) {
+		mark = ""
+	}
+	kept := strings.ToValidUTF8(b.String()[:max(limit, 0)-len(mark)], "")
+	return strings.TrimSpace(kept) + mark
+}
+
 // oneLine makes one line of a message that another package wrote.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
@@ -94,20 +125,6 @@ func listed(names []string) string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// clipped makes one printable line of at most max bytes.
-func clipped(s string, max int) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(s, " "))
-	if len(s) <= max {
-		return s
-	}
-	return strings.ToValidUTF8(s[:max-len("…")], "") + "…"
 }
 
 // editDistance counts the insertions, deletions and substitutions of bytes that

@@ -13,11 +13,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decodeYAML reads exactly one document of at most max bytes into v, a pointer
-// to a struct. Unknown and duplicate keys are refused.
-func decodeYAML(what string, b []byte, max int, v any) error {
-	if len(b) > max {
-		return fmt.Errorf("%s: %d bytes, at most %d are allowed: shorten it", what, len(b), max)
+// DecodeYAML reads exactly one document of at most limit bytes into v, a pointer
+// to a struct. Unknown and duplicate keys are refused. What names the document
+// in errors.
+func DecodeYAML(what string, b []byte, limit int, v any) error {
+	if len(b) > limit {
+		return fmt.Errorf("%s: %d bytes, at most %d are allowed: shorten it", what, len(b), limit)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
@@ -28,7 +29,7 @@ func decodeYAML(what string, b []byte, max int, v any) error {
 		return fmt.Errorf("%s: %s", what, yamlHint(err, v))
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: something follows the first document: keep one document in the file, without '---'", what)
+		return fmt.Errorf("%s: more than one YAML document: keep one document in the file, without '---'", what)
 	}
 	return nil
 }
@@ -48,18 +49,21 @@ func encodeYAML(v any) ([]byte, error) {
 
 var unknownKey = regexp.MustCompile(`^(line \d+): field (.*) not found in type (\S+)$`)
 
+// maxProblem caps what the YAML package says of a file, which it quotes, in bytes.
+const maxProblem = 300
+
 // yamlHint makes one line with a hint of the first problem that the YAML
 // package reports. The known keys come from the struct's own tags.
 func yamlHint(err error, v any) string {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) || len(typed.Errors) == 0 {
-		return strings.TrimPrefix(oneLine(err.Error()), "yaml: ") + ": mind indentation, quotes and colons"
+		return strings.TrimPrefix(Printable(err.Error(), maxProblem), "yaml: ") + ": mind indentation, quotes and colons"
 	}
-	first := oneLine(typed.Errors[0])
+	first := Printable(typed.Errors[0], maxProblem)
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		return fmt.Sprintf("%s: unknown key %s: %s", m[1], quoted(m[2]), Near(m[2], keysOf(reflect.TypeOf(v), m[3])))
 	}
-	return yamlTypes.Replace(first) + ": mind the form of this value"
+	return foreignType.ReplaceAllString(yamlTypes.Replace(first), " as $1") + ": mind the form of this value"
 }
 
 // yamlTypes puts the YAML package's words into a reader's.
@@ -67,21 +71,29 @@ var yamlTypes = strings.NewReplacer(
 	"cannot unmarshal ", "cannot take ", "!!seq", "a list", "!!map", "a mapping", "!!str", "the text", "!!int", "the number",
 	"!!float", "the number", "!!bool", "the word", " into []string", " as a list of texts", " into string", " as a text",
 	" into int", " as a whole number", " into bool", " as true or false", " into time.Time", " as a time",
-	" into job.", " as ")
+	" into time.Duration", " as a duration such as 20s")
+
+// foreignType is what yamlTypes leaves of a struct's type.
+var foreignType = regexp.MustCompile(` into \w+\.(\w+)$`)
 
 // keysOf lists the YAML keys of the struct type of that name within t.
 func keysOf(t reflect.Type, name string) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+	return findKeys(t, name, make(map[reflect.Type]bool))
+}
+
+// findKeys looks into each type once: a type may contain itself.
+func findKeys(t reflect.Type, name string, seen map[reflect.Type]bool) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
-	// Types of other packages have no keys here, and might contain themselves.
-	if t.Kind() != reflect.Struct || t.PkgPath() != reflect.TypeFor[Roster]().PkgPath() {
+	if t.Kind() != reflect.Struct || seen[t] {
 		return nil
 	}
+	seen[t] = true
 	var keys []string
 	for f := range structFields(t) {
 		if t.String() != name {
-			if inner := keysOf(f.Type, name); inner != nil {
+			if inner := findKeys(f.Type, name, seen); inner != nil {
 				return inner
 			}
 		} else if key, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); key != "" && key != "-" {

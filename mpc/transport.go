@@ -47,3 +47,9 @@ type Transport interface {
 	// from has ended the session (ErrEnded).
 	Recv(ctx context.Context, from PartyID, ch Channel) ([]byte, error)
 }
+
+// Recycler is a Transport that can use the memory of frames again.
+type Recycler interface {
+	// Recycle takes back a frame that Recv returned. Its content is lost at once.
+	Recycle(frame []byte)
+}

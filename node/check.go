@@ -41,7 +41,7 @@ func checkSetup(c *Config, log *slog.Logger) (*setup, error) {
 	}
 	policy, err := readPolicy(c.Policy, roster.Roster)
 	if err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
+		return nil, err
 	}
 	if unknown := policy.Unknown(roster.Roster); len(unknown) > 0 {
 		log.Warn("the policy allows something to names that the roster does not have", "names", strings.Join(unknown, ", "))
@@ -58,7 +58,7 @@ func pinnedRoster(c *Config) (*job.RosterFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("roster: %w", err)
 	}
-	if file.Hash != c.RosterHash {
+	if file.Hash.String() != c.RosterHash { // a hash has one spelling
 		return nil, fmt.Errorf("roster %s has the hash %s and this node pins %s; if this site's operator approves version %d of study %s, read it and then set roster_hash to the file's hash",
 			c.Roster, file.Hash, c.RosterHash, file.Roster.Version, file.Roster.Study)
 	}

@@ -15,7 +15,7 @@ func TestSetupErrors(t *testing.T) {
 		spoil func(t *testing.T, s *study, c *Config)
 		want  string
 	}{
-		{"another pin", func(_ *testing.T, _ *study, c *Config) { c.RosterHash = job.Hash{7} }, "approves version 1 of study lung-2026"},
+		{"another pin", func(_ *testing.T, _ *study, c *Config) { c.RosterHash = job.Hash{7}.String() }, "approves version 1 of study lung-2026"},
 		{"no roster", func(_ *testing.T, s *study, c *Config) { c.Roster = s.path("none.txt") }, "roster"},
 		{"altered roster", func(t *testing.T, s *study, c *Config) {
 			b, err := os.ReadFile(c.Roster)
@@ -40,10 +40,10 @@ func TestSetupErrors(t *testing.T) {
 			r := *s.roster.Roster
 			r.Datasets[0].Sites = r.Datasets[0].Sites[1:]
 			s.writeRoster(t, &r)
-			c.RosterHash = s.roster.Hash
+			c.RosterHash = s.roster.Hash.String()
 		}, "does not make hospital-1 a site of dataset lung"},
 		{"no policy", func(_ *testing.T, s *study, c *Config) { c.Policy = s.path("none.yaml") }, "policy"},
-		{"broken policy", func(t *testing.T, _ *study, c *Config) { writeFile(t, c.Policy, "permit: all\n") }, "field permit not found"},
+		{"broken policy", func(t *testing.T, _ *study, c *Config) { writeFile(t, c.Policy, "permit: all\n") }, `unknown key "permit"`},
 		{"slip in deny_columns", func(t *testing.T, _ *study, c *Config) { writeFile(t, c.Policy, allowAll+"deny_columns: [aeg]\n") }, `"aeg"`},
 		{"metrics for everyone", func(_ *testing.T, _ *study, c *Config) { c.Metrics = "0.0.0.0:0" }, "loopback"},
 		{"port taken", func(t *testing.T, _ *study, c *Config) { occupy(t, c.Listen) }, "peer links"},

@@ -1,14 +1,12 @@
 package node
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
+	"consilium/daemon"
 	"consilium/job"
 )
 
@@ -18,7 +16,7 @@ type Config struct {
 	Name       string            `yaml:"name"`        // this node's name in the roster
 	Identity   string            `yaml:"identity"`    // directory with identity.key and identity.crt
 	Roster     string            `yaml:"roster"`      // the study's roster file
-	RosterHash job.Hash          `yaml:"roster_hash"` // the roster that this node's operator approved
+	RosterHash string            `yaml:"roster_hash"` // in hex: the roster that this node's operator approved
 	Policy     string            `yaml:"policy"`      // the policy file; it is read again for every job
 	State      string            `yaml:"state"`       // directory of the store; created when missing
 	Listen     string            `yaml:"listen"`      // host:port for links from other nodes
@@ -39,20 +37,23 @@ const (
 	maxJobs         = 64
 )
 
+// maxFile caps the configuration and the policy file, in bytes.
+const maxFile = 256 << 10
+
 // LoadConfig reads and checks a configuration file. It opens none of the files
 // that the configuration names: Start does.
 func LoadConfig(path string) (*Config, error) {
-	b, err := readFile(path)
+	b, err := job.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	c, err := parseConfig(b)
 	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	c.resolve(dir)
 	return c, nil
@@ -60,28 +61,22 @@ func LoadConfig(path string) (*Config, error) {
 
 func parseConfig(b []byte) (*Config, error) {
 	c := &Config{Timeout: defaultTimeout, Deadline: defaultDeadline, Jobs: defaultJobs}
-	if err := decodeYAML(b, c); err != nil {
+	if err := job.DecodeYAML("configuration", b, maxFile, c); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return c, nil
 }
 
 // resolve makes the configuration's paths absolute.
 func (c *Config) resolve(dir string) {
-	absolute := func(path string) string {
-		if filepath.IsAbs(path) {
-			return path
-		}
-		return filepath.Join(dir, path)
-	}
 	for _, path := range []*string{&c.Identity, &c.Roster, &c.Policy, &c.State} {
-		*path = absolute(*path)
+		*path = job.Within(dir, *path)
 	}
 	for name, path := range c.Datasets {
-		c.Datasets[name] = absolute(path)
+		c.Datasets[name] = job.Within(dir, path)
 	}
 }
 
@@ -101,18 +96,14 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s is missing: give %s", r.key, r.hint)
 		}
 	}
-	if c.RosterHash == (job.Hash{}) {
-		return errors.New("roster_hash is missing: give the hash of the roster that this site's operator approved")
-	}
-	if _, err := address("listen", c.Listen); err != nil {
+	if _, err := job.ParsePin(c.RosterHash); err != nil {
 		return err
 	}
-	host, err := address("metrics", c.Metrics)
-	if err != nil {
+	if err := daemon.CheckAddress("listen", c.Listen); err != nil {
 		return err
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("metrics: %s is not a loopback address; use 127.0.0.1, ::1 or localhost and let a local collector read it", c.Metrics)
+	if err := daemon.CheckLoopback("metrics", c.Metrics); err != nil {
+		return err
 	}
 	for _, name := range c.datasetNames() {
 		if name == "" || c.Datasets[name] == "" {
@@ -132,18 +123,6 @@ func (c *Config) checkNumbers() error {
 		return fmt.Errorf("jobs is %d, want 1 to %d", c.Jobs, maxJobs)
 	}
 	return nil
-}
-
-// address checks host:port and returns the host.
-func address(key, value string) (string, error) {
-	host, port, err := net.SplitHostPort(value)
-	if err != nil {
-		return "", fmt.Errorf("%s: %q is not host:port, such as 127.0.0.1:7101", key, value)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
-		return "", fmt.Errorf("%s: %q has no port number from 0 to 65535", key, value)
-	}
-	return host, nil
 }
 
 func (c *Config) datasetNames() []string {

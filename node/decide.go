@@ -114,9 +114,9 @@ func recipientName(j *job.Job, r *job.Roster) string {
 
 // readPolicy reads and checks the policy file as it is now.
 func readPolicy(path string, r *job.Roster) (*Policy, error) {
-	b, err := readFile(path)
+	b, err := job.ReadFile(path, maxFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("policy: %w", err)
 	}
 	p, err := ParsePolicy(b)
 	if err != nil {

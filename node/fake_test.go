@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 )
 
@@ -233,7 +234,7 @@ func (o *office) acknowledge(t *testing.T, hospital int, id []byte) {
 }
 
 func offerMessage(s *job.Signed) *api.ToNode {
-	return &api.ToNode{Body: &api.ToNode_Offer{Offer: &api.SignedJob{Job: s.Bytes, Signer: s.Signer, Signature: s.Signature}}}
+	return &api.ToNode{Body: &api.ToNode_Offer{Offer: wire.SignedTo(s)}}
 }
 
 func startMessage(s *job.Signed, answers []*api.Decision) *api.ToNode {

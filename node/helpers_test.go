@@ -140,7 +140,7 @@ func (s *study) writeRoster(t *testing.T, r *job.Roster) {
 func (s *study) config(hospital int) *Config {
 	name := s.nodes[hospital-1].Name
 	return &Config{
-		Name: name, Identity: s.path(name), Roster: s.path("roster.txt"), RosterHash: s.roster.Hash,
+		Name: name, Identity: s.path(name), Roster: s.path("roster.txt"), RosterHash: s.roster.Hash.String(),
 		Policy: s.path(name + ".policy"), State: s.path(name + ".state"),
 		Listen: s.roster.Roster.Nodes[hospital-1].Address, Metrics: "127.0.0.1:0",
 		Datasets: map[string]string{"lung": s.path(name + ".csv")},

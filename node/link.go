@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"consilium/api"
+	"consilium/api/wire"
 )
 
 // link keeps this node attached to the coordinator over one gRPC stream and
@@ -46,9 +47,7 @@ type attachment struct {
 const (
 	firstDelay = 200 * time.Millisecond
 	lastDelay  = 15 * time.Second
-	outDepth   = 64               // messages that wait to be written
-	pingEvery  = 20 * time.Second // a silent coordinator is lost after this and pingWithin
-	pingWithin = 10 * time.Second
+	outDepth   = 64 // messages that wait to be written
 )
 
 // run attaches again and again until ctx ends.
@@ -106,7 +105,7 @@ func (l *link) hint(m *api.FromNode) {
 func (l *link) attach(ctx context.Context) (heard bool, err error) {
 	conn, err := grpc.NewClient("passthrough:///"+l.address,
 		grpc.WithTransportCredentials(credentials.NewTLS(l.tls)),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingWithin}))
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: wire.PingEvery, Timeout: wire.PingWithin}))
 	if err != nil {
 		return false, err
 	}

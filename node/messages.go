@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 	"consilium/protocols"
 )
@@ -62,7 +63,11 @@ func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(form
 
 // offered answers an offer.
 func (n *Node) offered(ctx context.Context, m *api.SignedJob) (*api.FromNode, error) {
-	decision, err := n.decider.decide(ctx, signedFrom(m))
+	signed, err := wire.SignedFrom(m)
+	if err != nil {
+		return nil, refuse("an offer: %v", err)
+	}
+	decision, err := n.decider.decide(ctx, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +78,7 @@ func (n *Node) offered(ctx context.Context, m *api.SignedJob) (*api.FromNode, er
 
 // start begins a job that every node accepted, once.
 func (n *Node) start(ctx context.Context, m *api.Start) error {
-	id, err := hashFrom("job id", m.GetJobId())
+	id, err := wire.HashFrom("job id", m.GetJobId())
 	if err != nil {
 		return refuse("a start: %v", err)
 	}
@@ -84,7 +89,7 @@ func (n *Node) start(ctx context.Context, m *api.Start) error {
 	if record == nil || record.State != Accepted {
 		return refuse("a start of job %s, which is %s here", id.Short(), stateName(record))
 	}
-	decisions, err := decisionsFrom(m.GetDecisions(), len(n.roster.Roster.Nodes))
+	decisions, err := wire.DecisionsFrom(m.GetDecisions(), len(n.roster.Roster.Nodes))
 	if err != nil {
 		return refuse("a start of job %s: %v", id.Short(), err)
 	}
@@ -108,7 +113,7 @@ func stateName(r *Record) string {
 
 // end stops a job because its signer cancelled it or the coordinator gave it up.
 func (n *Node) end(ctx context.Context, m *api.JobEnd) error {
-	id, err := hashFrom("job id", m.GetJobId())
+	id, err := wire.HashFrom("job id", m.GetJobId())
 	if err != nil {
 		return refuse("an end of a job: %v", err)
 	}

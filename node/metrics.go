@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"consilium/daemon"
 )
 
 // metrics counts what an operator watches. Labels are words of this program and
@@ -19,7 +20,7 @@ type metrics struct {
 
 func newMetrics(attached func() bool) *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: daemon.NewRegistry(),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "consilium_node_decisions_total", Help: "Offers answered, by answer.",
 		}, []string{"answer"}),
@@ -37,8 +38,7 @@ func newMetrics(attached func() bool) *metrics {
 	m.registry.MustRegister(m.decisions, m.jobs, m.running, m.seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "consilium_node_attached", Help: "1 while attached to the coordinator.",
-		}, func() float64 { return number(attached()) }),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		}, func() float64 { return number(attached()) }))
 	for _, answer := range []State{Accepted, Rejected} {
 		m.decisions.WithLabelValues(string(answer))
 	}

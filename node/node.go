@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/daemon"
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/node/peer"
@@ -22,7 +23,7 @@ type Node struct {
 	store   *store
 	net     *peer.Net
 	metrics *metrics
-	health  *health
+	monitor *daemon.Monitor
 	decider *decider
 	link    *link
 	runs    *runs
@@ -66,7 +67,7 @@ func Start(ctx context.Context, c *Config, log *slog.Logger) (*Node, error) {
 		n.closed = n.release()
 	}()
 	log.Info("node started", "study", s.roster.Roster.Study, "roster", s.roster.Hash, "version", s.roster.Roster.Version,
-		"listen", n.net.Addr(), "metrics", n.health.address(), "party", n.isParty(), "datasets", s.data.names())
+		"listen", n.net.Addr(), "metrics", n.monitor.Addr(), "party", n.isParty(), "datasets", s.data.names())
 	return n, nil
 }
 
@@ -87,7 +88,10 @@ func (n *Node) open() (err error) {
 	}
 	n.metrics = newMetrics(n.link.attached)
 	n.metrics.registry.MustRegister(&peerCollector{net: n.net, self: n.index(), names: n.roster.Roster.Names()})
-	n.health, err = startHealth(c.Metrics, n.metrics, n.unready, n.log)
+	n.monitor, err = daemon.StartMonitor(c.Metrics, n.metrics.registry, map[string]daemon.Check{
+		"/healthz": func() []string { return nil }, // a node that answers is alive
+		"/readyz":  n.unready,
+	}, n.log)
 	return err
 }
 
@@ -215,8 +219,8 @@ func (n *Node) Close() error {
 // release closes what open made, the last first.
 func (n *Node) release() error {
 	var errs []error
-	if n.health != nil {
-		errs = append(errs, n.health.close())
+	if n.monitor != nil {
+		errs = append(errs, n.monitor.Close())
 	}
 	if n.net != nil {
 		errs = append(errs, n.net.Close())

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 	"consilium/protocols"
 )
@@ -38,7 +39,7 @@ func runTogether(t *testing.T, o *office, signed *job.Signed) ([]*api.Decision, 
 // open opens a result as its recipient does.
 func (s *study) open(t *testing.T, signed *job.Signed, answers []*api.Decision, outcomes []*api.Outcome) protocols.Opened {
 	t.Helper()
-	decisions, err := decisionsFrom(answers, len(answers))
+	decisions, err := wire.DecisionsFrom(answers, len(answers))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +48,11 @@ func (s *study) open(t *testing.T, signed *job.Signed, answers []*api.Decision, 
 		if o.Error != "" || o.Share == nil {
 			t.Fatalf("outcome %q without a share", o.Error)
 		}
-		share := job.SealedShare{Party: o.Share.Party, Session: [32]byte(o.Share.Session), Signature: o.Share.Signature}
-		for _, x := range o.Share.Outputs {
-			share.Outputs = append(share.Outputs, job.SealedOutput{Name: x.Name, Ciphertext: x.Ciphertext})
+		share, err := wire.ShareFrom(o.Share)
+		if err != nil {
+			t.Fatal(err)
 		}
-		shares = append(shares, share)
+		shares = append(shares, *share)
 	}
 	opened, _, err := protocols.Open(signed, s.roster, decisions, shares, s.recipientKey)
 	if err != nil {
@@ -103,7 +104,7 @@ func TestDescribeJobOverThreeNodes(t *testing.T) {
 
 func get(t *testing.T, n *Node, path string) (int, string) {
 	t.Helper()
-	reply, err := http.Get("http://" + n.health.address() + path)
+	reply, err := http.Get("http://" + n.monitor.Addr() + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,6 +354,7 @@ func TestUnexpectedMessagesAreRefused(t *testing.T) {
 		word string
 	}{
 		{&api.ToNode{}, "unknown message"},
+		{&api.ToNode{Body: &api.ToNode_Offer{Offer: &api.SignedJob{Job: []byte("{}")}}}, "an offer: signer has 0 bytes"},
 		{startMessage(other, answers), "which is unknown here"},
 		{startMessage(signed, answers[:2]), "decision of node hospital-3 is missing"},
 		{startMessage(signed, append(slices.Clone(answers), answers...)), "6 decisions for 3 nodes"},
@@ -526,7 +528,7 @@ func TestStoreFailureStopsTheNode(t *testing.T) {
 	s.start(t, s.config(3))
 	o.hellos(t)
 	signed, answers := startTwo(t, s, o)
-	if err := n.store.db.Close(); err != nil {
+	if err := n.store.db.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
 	o.start(t, signed, answers, 3)
@@ -544,7 +546,7 @@ func TestNodeStopsRatherThanAnswerUnstored(t *testing.T) {
 	}
 	defer n.Close()
 	o.desk(1).hello(t)
-	if err := n.store.db.Close(); err != nil {
+	if err := n.store.db.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
 	o.desk(1).send(t, offerMessage(s.sign(t, s.job(), s.alice)))

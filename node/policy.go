@@ -31,7 +31,7 @@ const anything = "*"
 // would match nothing.
 func ParsePolicy(b []byte) (*Policy, error) {
 	p := new(Policy)
-	if err := decodeYAML(b, p); err != nil {
+	if err := job.DecodeYAML("policy", b, maxFile, p); err != nil {
 		return nil, err
 	}
 	for i, r := range p.Allow {

@@ -101,14 +101,14 @@ func TestPolicySeesEveryColumnOfAPlan(t *testing.T) {
 func TestPolicyErrors(t *testing.T) {
 	tests := []struct{ name, policy, want string }{
 		{"empty", "", "the file is empty"},
-		{"unknown key", "permit: []\n", "field permit not found"},
-		{"unknown key in a rule", "allow:\n  - signers: [a]\n    tables: [b]\n", "field tables not found"},
+		{"unknown key", "permit: []\n", `unknown key "permit": known: allow, deny_columns`},
+		{"unknown key in a rule", "allow:\n  - signers: [a]\n    tables: [b]\n", `unknown key "tables": known: signers, datasets, analyses, columns`},
 		{"no columns", "allow:\n  - {signers: [a], datasets: [b], analyses: [c]}\n", "allow rule 1 has no columns"},
 		{"empty signers", "allow:\n  - {signers: [], datasets: [b], analyses: [c], columns: [d]}\n", "allow rule 1 has no signers"},
 		{"empty name", "allow:\n  - {signers: [a], datasets: [''], analyses: [c], columns: [d]}\n", "an empty name in datasets"},
 		{"deny star", "deny_columns: ['*']\n", "to deny everything"},
-		{"a list instead of rules", "- a\n", "cannot unmarshal"},
-		{"broken YAML", "allow: [", "yaml:"},
+		{"a list instead of rules", "- a\n", "cannot take a list as Policy"},
+		{"broken YAML", "allow: [", "policy: line 1: did not find"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

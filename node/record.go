@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"time"
 
+	"consilium/daemon"
 	"consilium/job"
 )
 
@@ -49,32 +47,22 @@ type Record struct {
 // ReadRecords reads the record of a node from its state directory, oldest
 // first. The node may be running or not.
 func ReadRecords(ctx context.Context, dir string) ([]Record, error) {
-	path, err := filepath.Abs(filepath.Join(dir, storeFile))
+	db, err := daemon.ReadStore(dir, storeFile)
 	if err != nil {
-		return nil, fmt.Errorf("records: %w", err)
-	}
-	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("records: %w; name a node's state directory", err)
 	}
-	db, err := openSQLite(path, url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)"}})
-	if err != nil {
-		return nil, fmt.Errorf("records: %w", err)
-	}
 	defer db.Close()
-	rows, err := db.QueryContext(ctx, selectRecord+" ORDER BY decided, id")
-	if err != nil {
-		return nil, fmt.Errorf("records: %w", err)
-	}
-	defer rows.Close()
-	var records []Record
-	for rows.Next() {
+	records, err := daemon.Query(ctx, db, func(rows *sql.Rows) (Record, error) {
 		r, err := scanRecord(rows)
 		if err != nil {
-			return nil, fmt.Errorf("records: %w", err)
+			return Record{}, err
 		}
-		records = append(records, *r)
+		return *r, nil
+	}, selectRecord+" ORDER BY decided, id")
+	if err != nil {
+		return nil, fmt.Errorf("records: %w", err)
 	}
-	return records, rows.Err()
+	return records, nil
 }
 
 const selectRecord = `SELECT id, bytes, signer, signature, signer_name, recipient_name, reveals,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/protocols"
@@ -102,10 +103,12 @@ func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedSha
 // conclude stores how the job ended and tells the coordinator. A share once
 // sealed is stored as it was made: it is never made twice.
 func (n *Node) conclude(ctx context.Context, r *run, share *job.SealedShare, err error) {
-	state, outcome := Done, &api.Outcome{JobId: r.id[:], Share: shareMessage(share)}
-	if err != nil {
+	state, outcome := Done, &api.Outcome{JobId: r.id[:]}
+	switch {
+	case err != nil:
 		state, outcome.Error = failure(ctx, err)
-		outcome.Share = nil
+	case share != nil: // of a compute party
+		outcome.Share = wire.ShareTo(share)
 	}
 	now := time.Now()
 	took := now.Sub(r.began)

@@ -2,26 +2,17 @@ package node
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	"consilium/daemon"
 )
 
 // store is what a node must not forget: the nonces that are consumed, each
 // decision, how each job went, outcomes that the coordinator has not yet
 // acknowledged. One row of jobs is also the audit record of that job.
 //
-// Every write is on disk when its method returns (synchronous=FULL). One
-// process holds the state directory at a time.
-type store struct {
-	db   *sql.DB
-	lock *os.File
-}
+// Every write is on disk when its method returns. One process holds the state
+// directory at a time: two nodes with one store would accept one nonce twice.
+type store struct{ db *daemon.Store }
 
 // storeFile is the database's name in the state directory.
 const storeFile = "node.db"
@@ -66,78 +57,14 @@ CREATE INDEX jobs_outcome ON jobs (id) WHERE outcome IS NOT NULL;
 
 // openStore opens or makes the store in dir and takes the directory's lock.
 func openStore(ctx context.Context, dir string) (*store, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	lock, err := lockDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, storeFile)
-	db, err := openSQLite(path, url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
-	}})
-	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("store %s: %w", path, err)
-	}
-	s := &store{db: db, lock: lock}
-	if err := s.prepare(ctx); err != nil {
-		s.close()
-		return nil, fmt.Errorf("store %s: %w", path, err)
-	}
-	return s, nil
-}
-
-func openSQLite(path string, options url.Values) (*sql.DB, error) {
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1) // one writer; every transaction here is short
-	return db, nil
-}
-
-// prepare makes the tables in a new store and refuses a newer one.
-func (s *store) prepare(ctx context.Context) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return err
-		}
-		switch version {
-		case storeVersion:
-			return nil
-		case 0:
-			if _, err := tx.ExecContext(ctx, storeTables); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", storeVersion))
-			return err
-		default:
-			return fmt.Errorf("it has version %d and this program knows %d; run the newer program or name another state directory", version, storeVersion)
-		}
+	db, err := daemon.OpenStore(ctx, dir, daemon.Layout{
+		Program: "node", File: storeFile, Version: storeVersion, Tables: storeTables,
+		Readers: 1, // every statement here is short
 	})
-}
-
-func (s *store) close() error {
-	return errors.Join(s.db.Close(), s.lock.Close())
-}
-
-// transact runs f in a transaction that is on disk when transact returns nil.
-func (s *store) transact(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer tx.Rollback() // does nothing after Commit
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return &store{db}, nil
 }
+
+func (s *store) close() error { return s.db.Close() }

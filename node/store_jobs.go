@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/daemon"
 	"consilium/job"
 )
 
@@ -36,7 +37,7 @@ func (s *store) decide(ctx context.Context, r *Record, nonce []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		consumed, err := tx.ExecContext(ctx, "INSERT INTO nonces (signer, nonce, job) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
 			[]byte(r.Signed.Signer), nonce, r.Job[:])
 		if err != nil {
@@ -103,33 +104,17 @@ func (s *store) move(ctx context.Context, update string, args ...any) error {
 
 // ids lists the jobs in a state.
 func (s *store) ids(ctx context.Context, state State) ([]job.Hash, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT id FROM jobs WHERE state = ? ORDER BY decided, id", state)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var ids []job.Hash
-	for rows.Next() {
+	return daemon.Query(ctx, s.db.DB, func(rows *sql.Rows) (id job.Hash, err error) {
 		var b []byte
-		if err := rows.Scan(&b); err != nil {
-			return nil, err
-		}
-		var id job.Hash
+		err = rows.Scan(&b)
 		copy(id[:], b)
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+		return id, err
+	}, "SELECT id FROM jobs WHERE state = ? ORDER BY decided, id", state)
 }
 
 // unacknowledged returns the outcomes still to be told, oldest first.
 func (s *store) unacknowledged(ctx context.Context) ([]*api.Outcome, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT outcome FROM jobs WHERE outcome IS NOT NULL ORDER BY ended, id")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var outcomes []*api.Outcome
-	for rows.Next() {
+	return daemon.Query(ctx, s.db.DB, func(rows *sql.Rows) (*api.Outcome, error) {
 		var b []byte
 		if err := rows.Scan(&b); err != nil {
 			return nil, err
@@ -138,9 +123,8 @@ func (s *store) unacknowledged(ctx context.Context) ([]*api.Outcome, error) {
 		if err := proto.Unmarshal(b, o); err != nil {
 			return nil, fmt.Errorf("a stored outcome: %w", err)
 		}
-		outcomes = append(outcomes, o)
-	}
-	return outcomes, rows.Err()
+		return o, nil
+	}, "SELECT outcome FROM jobs WHERE outcome IS NOT NULL ORDER BY ended, id")
 }
 
 // acknowledge forgets an outcome that the coordinator has stored.

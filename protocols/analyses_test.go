@@ -177,6 +177,7 @@ func TestHistogramEdges(t *testing.T) {
 		// ages: -3 33 40 55 61 70
 		{"age", "[-3.5,-2.5,69.5,70.5]", "", "[1 4 1]"},
 		{"age", "[-3,70]", "", "[6]"},
+		{"age", "[-3.2,-3.1,39.9,40,40.5,70]", "", "[0 2 0 1 3]"},
 		{"age", "[-2.5,70]", "", "1 values of age lie outside"},
 		{"age", "[-3,69.5]", "", "1 values of age lie outside"},
 	} {

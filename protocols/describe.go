@@ -49,6 +49,9 @@ func (Describe) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := distinctKeys(factors); err != nil {
+		return nil, err
+	}
 	where := ""
 	if len(by) > 0 {
 		where = " in each group of " + strings.Join(by, " by ")

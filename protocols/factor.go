@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"fmt"
 	"strings"
 
 	"consilium/job"
@@ -52,4 +53,16 @@ func cellKey(factors []factor, cell int) string {
 		cell /= n
 	}
 	return strings.Join(keys, "/")
+}
+
+// distinctKeys refuses levels whose joined keys could not be told apart.
+func distinctKeys(factors []factor) error {
+	for i := range factors {
+		for k := range factors[i].levels {
+			if len(factors) > 1 && strings.Contains(factors[i].key(k), "/") {
+				return fmt.Errorf("by: a category of %s contains '/', which joins the keys of several columns; group by it alone", factors[i].column.Name)
+			}
+		}
+	}
+	return nil
 }

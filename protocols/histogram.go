@@ -86,19 +86,19 @@ func edgeCodes(edges []*big.Rat, step *big.Rat) ([]int64, error) {
 			return nil, fmt.Errorf("edges: number %d is too far out; choose one nearer to the column's range", i+1)
 		}
 		codes[i] = code.Int64()
-		// Only the last bin, being closed, can hold a value when both its ends are
-		// the same step.
-		if i > 0 && (codes[i] < codes[i-1] || codes[i] == codes[i-1] && !last) {
-			return nil, fmt.Errorf("edges %d and %d are closer together than one step of the column, so nothing can lie between them; drop one", i, i+1)
+		// A bin that holds no whole step is empty; the last one, being closed, would
+		// have to end before it begins.
+		if i > 0 && codes[i] < codes[i-1] {
+			return nil, fmt.Errorf("edges %d and %d are closer together than one step of the column, so nothing can lie between them; drop the last", i, i+1)
 		}
 	}
 	return codes, nil
 }
 
-// shortest writes a decimal number without trailing zeros.
+// shortest writes a decimal number exactly, without trailing zeros.
 func shortest(x *big.Rat) string {
-	f, _ := x.Float64()
-	return strconv.FormatFloat(f, 'g', -1, 64)
+	digits, _ := x.FloatPrec() // exact: every edge was read as a decimal
+	return x.FloatString(digits)
 }
 
 // Compute implements Analysis.

@@ -98,8 +98,12 @@ func TestText(t *testing.T) {
 
 func TestTableOfAnyShape(t *testing.T) {
 	for _, table := range []protocols.Table{
-		{}, {Title: "only a title"}, {Notes: []string{"only a note"}}, {Header: []string{"only", "a header"}},
-		{Rows: [][]string{{"no"}, {"header", "2"}}}, {Header: []string{"a", "b", "c"}, Rows: [][]string{{"short"}, nil}},
+		{},
+		{Title: "only a title"},
+		{Notes: []string{"only a note"}},
+		{Header: []string{"only", "a header"}},
+		{Rows: [][]string{{"no"}, {"header", "2"}}},
+		{Header: []string{"a", "b", "c"}, Rows: [][]string{{"short"}, nil}},
 	} {
 		var b strings.Builder
 		if err := Table(&b, table, false); err != nil {

@@ -153,7 +153,7 @@ func TestRunPrintsResults(t *testing.T) {
 		t.Errorf("jobs: exit code %d\n%s", code, stdout)
 	}
 	stdout, _, code = program(t, "node", "record", filepath.Join(w.layout.Dir, "hospital-4", "state"))
-	if code != 0 || strings.Count(stdout, "researcher asked frequency of visits") != 3 {
+	if code != 0 || strings.Count(stdout, `researcher asked "frequency" of "visits"`) != 3 {
 		t.Errorf("node record: exit code %d\n%s", code, stdout)
 	}
 	stdout, _, code = program(t, "datasets", "--client", w.layout.ClientDir())

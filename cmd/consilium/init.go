@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,15 +38,17 @@ data, a coordinator and a researcher.`,
 			var err error
 			switch {
 			case !node && !client && !coordinator:
-				if m != (setup.Member{Metrics: m.Metrics}) {
-					return errors.New("--name, --organisation and --address describe one member: add --node, --client or --coordinator")
+				if m != (setup.Member{}) {
+					return errors.New("--name, --organisation, --address and the like describe one member: add --node, --client or --coordinator")
 				}
 				return initStudy(cmd.OutOrStdout(), dir)
 			case node:
+				m.Metrics = cmp.Or(m.Metrics, "127.0.0.1:7401")
 				_, err = setup.NewNode(dir, m)
 			case client:
 				_, err = setup.NewClient(dir, m)
 			default:
+				m.Metrics = cmp.Or(m.Metrics, "127.0.0.1:7402")
 				_, err = setup.NewCoordinator(dir, m)
 			}
 			if err != nil {
@@ -67,7 +70,7 @@ comes back, compare its hash with theirs by a second way and run
 	f.StringVar(&m.Organisation, "organisation", "", "who runs it")
 	f.StringVar(&m.Address, "address", "", "host:port where the others reach it")
 	f.StringVar(&m.Listen, "listen", "", "host:port to listen on, when it is not --address")
-	f.StringVar(&m.Metrics, "metrics", "127.0.0.1:7401", "loopback host:port of health and metrics")
+	f.StringVar(&m.Metrics, "metrics", "", "loopback IP:port of health and metrics (127.0.0.1:7401 for a node, :7402 for a coordinator)")
 	cmd.MarkFlagsMutuallyExclusive("node", "client", "coordinator")
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"consilium/client"
 	"consilium/job"
 	"consilium/node"
 )
@@ -41,6 +42,9 @@ also holds the signed job and the signed answer, so that they can be verified.`,
 	return cmd
 }
 
+// maxRecordText caps a reason or a revealed item, in bytes.
+const maxRecordText = 1000
+
 func printRecord(out io.Writer, r *node.Record, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(r)
@@ -51,20 +55,20 @@ func printRecord(out io.Writer, r *node.Record, asJSON bool) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  job %s  %s\n", r.Decided.UTC().Format(time.RFC3339), r.Job.Short(), r.State)
-	fmt.Fprintf(&b, "  %s asked %s of %s", r.Signer, j.Analysis, j.Dataset)
+	fmt.Fprintf(&b, "  %s asked %q of %q", r.Signer, j.Analysis, j.Dataset)
 	if j.Where != "" {
-		fmt.Fprintf(&b, " where %s", j.Where)
+		fmt.Fprintf(&b, " where %q", j.Where) // a signer's text: it must not look like lines of ours
 	}
 	b.WriteString("\n")
 	if len(r.Session) > 0 {
 		fmt.Fprintf(&b, "  session %x, for %s alone:\n", r.Session, r.Recipient)
 		for _, what := range r.Reveals {
-			fmt.Fprintf(&b, "    %s\n", what)
+			fmt.Fprintf(&b, "    %s\n", client.Printable(what, maxRecordText))
 		}
 	}
 	for _, reason := range []string{r.Decision.Reason, r.Error} {
 		if reason != "" {
-			fmt.Fprintf(&b, "  %s\n", reason)
+			fmt.Fprintf(&b, "  %s\n", client.Printable(reason, maxRecordText))
 		}
 	}
 	_, err = io.WriteString(out, b.String())

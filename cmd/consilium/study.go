@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,9 @@ and approves it. A change is a new version that every operator approves again.
 			}
 			r, err := studyRoster(from, version, args)
 			if err != nil {
+				return err
+			}
+			if err := r.Check(); err != nil { // before a founder's key is made for nothing
 				return err
 			}
 			key, err := setup.Admin(admin)
@@ -137,30 +141,60 @@ uses it from its next start on.`,
 	return cmd
 }
 
+// showRoster prints all that an operator approves with the hash.
 func showRoster(out io.Writer, f *job.RosterFile) error {
 	r := f.Roster
 	var b strings.Builder
-	fmt.Fprintf(&b, "Study %s, version %d of %s, coordinator %s at %s\n", r.Study, r.Version, r.Created.Format(time.DateOnly), r.Coordinator.Name, r.Coordinator.Address)
+	fmt.Fprintf(&b, "Study %s, version %d of %s\n", r.Study, r.Version, r.Created.Format(time.DateOnly))
+	fmt.Fprintf(&b, "  founder      %-20s key %x\n", r.Admin.Name, []byte(r.Admin.Key))
+	fmt.Fprintf(&b, "  coordinator  %-20s %s\n", r.Coordinator.Name, r.Coordinator.Address)
 	for _, n := range r.Nodes {
 		role := ""
-		for _, p := range r.Parties {
-			if p == n.Name {
-				role = "  compute party"
-			}
+		if i := slices.Index(r.Parties, n.Name); i >= 0 {
+			role = fmt.Sprintf("  compute party %d", i+1)
 		}
-		fmt.Fprintf(&b, "  node    %-20s %-30s %s%s\n", n.Name, n.Organisation, n.Address, role)
+		fmt.Fprintf(&b, "  node         %-20s %-30s %s%s\n", n.Name, n.Organisation, n.Address, role)
 	}
 	for _, c := range r.Clients {
-		fmt.Fprintf(&b, "  client  %-20s %s\n", c.Name, c.Organisation)
+		fmt.Fprintf(&b, "  client       %-20s %s\n", c.Name, c.Organisation)
 	}
+	fmt.Fprintf(&b, "  disclosure   minimum count %d, minimum %s, maximum %s\n", r.Disclosure.MinCount, allowed(r.Disclosure.AllowMinimum), allowed(r.Disclosure.AllowMaximum))
 	for _, d := range r.Datasets {
 		sites := make([]string, len(d.Sites))
 		for i, s := range d.Sites {
 			sites[i] = fmt.Sprintf("%s (%d rows)", s.Node, s.Rows)
 		}
-		fmt.Fprintf(&b, "  dataset %-20s %d columns at %s\n", d.Name, len(d.Schema.Columns), strings.Join(sites, ", "))
+		fmt.Fprintf(&b, "  dataset      %-20s at %s\n", d.Name, strings.Join(sites, ", "))
+		for _, c := range d.Schema.Columns {
+			fmt.Fprintf(&b, "    %s\n", columnLine(&c))
+		}
 	}
 	fmt.Fprintf(&b, "hash %s\n", f.Hash)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+func allowed(yes bool) string {
+	if yes {
+		return "allowed"
+	}
+	return "not allowed"
+}
+
+// columnLine says of a column what a job may ask about.
+func columnLine(c *job.Column) string {
+	line := fmt.Sprintf("%-20s %s", c.Name, c.Type)
+	if c.Type != job.Text {
+		line += fmt.Sprintf(" %s to %s", c.Min, c.Max)
+		if c.Step != "" && c.Step != "1" {
+			line += " in steps of " + c.Step
+		}
+		if c.Unit != "" {
+			line += " " + c.Unit
+		}
+	}
+	if len(c.Categories) > 0 {
+		line += ": " + strings.Join(c.Categories, ", ")
+	}
+	return line
 }

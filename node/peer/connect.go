@@ -73,17 +73,18 @@ func (n *Net) dial(r *remote) (*link, error) {
 		return nil, err
 	}
 	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", n.cfg.Peers[r.id].Address)
+	tcp, err := d.DialContext(ctx, "tcp", n.cfg.Peers[r.id].Address)
 	if err != nil {
 		return nil, err
 	}
-	timed := &timedConn{raw, n.cfg.Idle, &r.bytesSent, &r.bytesReceived}
-	conn := tls.Client(timed, config)
+	timed := &timedConn{tcp, n.cfg.Idle, &r.bytesSent, &r.bytesReceived}
+	raw := &burst{Conn: timed}
+	conn := tls.Client(raw, config)
 	if err := n.shake(ctx, conn, func() (*remote, error) { return r, nil }); err != nil {
-		_ = raw.Close() // the error above says more
+		_ = tcp.Close() // the error above says more
 		return nil, fmt.Errorf("%s: %w", n.cfg.Peers[r.id].Address, err)
 	}
-	return newLink(r, timed, conn), nil
+	return newLink(r, raw, conn), nil
 }
 
 // shake does the TLS handshake and the hello, all before ctx ends. who names
@@ -135,11 +136,12 @@ func (n *Net) accept() {
 	}
 }
 
-func (n *Net) answer(raw net.Conn) (*link, error) {
+func (n *Net) answer(tcp net.Conn) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(n.ctx, n.cfg.Handshake, fmt.Errorf("no handshake within %v", n.cfg.Handshake))
 	defer cancel()
-	timed := &timedConn{Conn: raw, limit: n.cfg.Idle, sent: &n.unknown, received: &n.unknown}
-	conn := tls.Server(timed, n.server)
+	timed := &timedConn{Conn: tcp, limit: n.cfg.Idle, sent: &n.unknown, received: &n.unknown}
+	raw := &burst{Conn: timed}
+	conn := tls.Server(raw, n.server)
 	var r *remote
 	err := n.shake(ctx, conn, func() (*remote, error) {
 		id, err := n.cfg.identify(conn.ConnectionState())
@@ -153,7 +155,7 @@ func (n *Net) answer(raw net.Conn) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLink(r, timed, conn), nil
+	return newLink(r, raw, conn), nil
 }
 
 // serve runs a link and logs its two ends.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -23,7 +24,7 @@ const linger = 2 * time.Second
 // link is one connection to a peer, from hello to loss.
 type link struct {
 	r    *remote
-	raw  net.Conn
+	raw  *burst
 	conn *tls.Conn
 	in   *bufio.Reader
 
@@ -35,7 +36,7 @@ type link struct {
 	done chan struct{} // closed when the link is lost
 }
 
-func newLink(r *remote, raw net.Conn, conn *tls.Conn) *link {
+func newLink(r *remote, raw *burst, conn *tls.Conn) *link {
 	return &link{
 		r: r, raw: raw, conn: conn, in: bufio.NewReaderSize(conn, recordSize),
 		lock: make(chan struct{}, 1), done: make(chan struct{}),
@@ -146,7 +147,7 @@ func (l *link) receiveFrame(h header, step []byte) error {
 		_, err := l.in.Discard(int(h.size))
 		return cutShort(err)
 	}
-	payload := make([]byte, h.size)
+	payload := l.r.shelf.get(int(h.size))
 	if _, err := io.ReadFull(l.in, payload); err != nil {
 		return cutShort(err)
 	}
@@ -183,9 +184,16 @@ func (l *link) write(h header, step string, payload []byte) error {
 	h.encode(l.out[:])
 	n := headerSize + copy(l.out[headerSize:], step)
 	first := copy(l.out[n:], payload)
+	large := first < len(payload)
+	if large {
+		l.raw.begin()
+	}
 	_, err := l.conn.Write(l.out[:n+first])
-	if err == nil && first < len(payload) {
-		_, err = l.conn.Write(payload[first:])
+	if large {
+		if err == nil {
+			_, err = l.conn.Write(payload[first:])
+		}
+		err = cmp.Or(err, l.raw.end())
 	}
 	if err != nil {
 		l.fail(err)

@@ -26,12 +26,16 @@ type Net struct {
 	work   sync.WaitGroup
 
 	unknown atomic.Uint64 // bytes of connections before their peer is known
+	shelf   shelf         // memory of frames, to be used again
 
 	mu       sync.Mutex
 	sessions map[mpc.SessionID]bool // admitted and not released
 }
 
-var _ mpc.Transport = (*Net)(nil)
+var (
+	_ mpc.Transport = (*Net)(nil)
+	_ mpc.Recycler  = (*Net)(nil)
+)
 
 // Listen starts to listen for the nodes of lower index and to dial those of
 // higher index. It does not wait for them. The Net works until Close or the end
@@ -153,6 +157,9 @@ func (n *Net) Recv(ctx context.Context, from mpc.PartyID, ch mpc.Channel) ([]byt
 	}
 	return r.recv(ctx, ch)
 }
+
+// Recycle implements mpc.Recycler.
+func (n *Net) Recycle(frame []byte) { n.shelf.put(frame) }
 
 // Connected says whether the link to p is up.
 func (n *Net) Connected(p mpc.PartyID) bool { return n.Status(p) == nil }

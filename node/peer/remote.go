@@ -25,6 +25,7 @@ type remote struct {
 	early   time.Duration
 	closing <-chan struct{} // closed when the Net closes
 	control chan struct{}   // holds a token while next has work
+	shelf   *shelf          // where memory for frames comes from
 
 	bytesSent, bytesReceived   atomic.Uint64
 	framesSent, framesReceived atomic.Uint64
@@ -41,7 +42,7 @@ func newRemote(n *Net, id mpc.PartyID) *remote {
 	r := &remote{
 		id: id, name: n.cfg.Peers[id].Name,
 		window: int64(n.cfg.Window), early: n.cfg.Early,
-		closing: n.ctx.Done(), control: make(chan struct{}, 1),
+		closing: n.ctx.Done(), control: make(chan struct{}, 1), shelf: &n.shelf,
 		lanes: make(map[mpc.SessionID]*lane),
 	}
 	if id < n.cfg.Self {

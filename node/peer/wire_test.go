@@ -133,11 +133,11 @@ func FuzzReceive(f *testing.F) {
 		message(header{kind: kindDrop, session: session(1)}, "") + frame))
 	f.Add([]byte(strings.Repeat(message(header{kind: kindFrame, size: mpc.MaxFrame, session: session(1)}, ""), 3)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := &remote{name: "hospital-1", window: minWindow, control: make(chan struct{}, 1), lanes: make(map[mpc.SessionID]*lane)}
+		r := &remote{name: "hospital-1", window: minWindow, control: make(chan struct{}, 1), shelf: &shelf{}, lanes: make(map[mpc.SessionID]*lane)}
 		near, far := net.Pipe()
 		defer near.Close()
 		defer far.Close()
-		l := newLink(r, near, nil)
+		l := newLink(r, &burst{Conn: near}, nil)
 		l.in = bufio.NewReader(bytes.NewReader(data))
 		r.attach(l)
 		r.admit(session(1))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -30,11 +31,72 @@ type Member struct {
 	Organisation string
 	Address      string // host:port that others dial; nodes and the coordinator
 	Listen       string // host:port to listen on; Address when empty
-	Metrics      string // loopback host:port of health and metrics; nodes and the coordinator
+	Metrics      string // loopback IP:port of health and metrics; nodes and the coordinator
 }
 
-// emptyDir makes dir or accepts an empty one: setup never writes over keys.
-func emptyDir(dir string) error {
+// draft is a member whose files are not written yet: everything that can be
+// wrong is found before the first byte is on disk.
+type draft struct {
+	identity *job.Identity
+	card     *job.Card
+	text     []byte // the encoded card
+}
+
+func newDraft(kind job.Kind, m Member, recipient []byte) (*draft, error) {
+	if m.Organisation == "" {
+		return nil, errors.New("a member needs an organisation: give --organisation")
+	}
+	var hosts []string
+	if kind == job.KindClient {
+		if m.Address != "" || m.Listen != "" {
+			return nil, errors.New("nobody connects to a client: leave --address and --listen out")
+		}
+	} else {
+		host, err := m.check()
+		if err != nil {
+			return nil, err
+		}
+		hosts = []string{host}
+	}
+	id, err := job.NewIdentity(m.Name, hosts)
+	if err != nil {
+		return nil, err
+	}
+	card := &job.Card{Kind: kind, Name: m.Name, Organisation: m.Organisation, Address: m.Address, Certificate: id.Certificate, Recipient: recipient}
+	text, err := card.Encode()
+	return &draft{id, card, text}, err
+}
+
+// check looks at where a daemon is reached, and returns the host.
+func (m *Member) check() (host string, err error) {
+	for _, a := range []struct{ flag, address string }{{"address", m.Address}, {"listen", m.listen()}, {"metrics", m.Metrics}} {
+		h, port, err := net.SplitHostPort(a.address)
+		if err != nil || h == "" && a.flag != "listen" {
+			return "", fmt.Errorf("--%s %q is not host:port", a.flag, a.address)
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("--%s %q: the port is not a number from 1 to 65535", a.flag, a.address)
+		}
+		if ip := net.ParseIP(h); a.flag == "metrics" && (ip == nil || !ip.IsLoopback()) {
+			return "", fmt.Errorf("--metrics %q is not a loopback address such as 127.0.0.1:7401", a.address)
+		}
+		if a.flag == "address" {
+			host = h
+		}
+	}
+	return host, nil
+}
+
+func (m *Member) listen() string {
+	if m.Listen != "" {
+		return m.Listen
+	}
+	return m.Address
+}
+
+// write puts the member's files into dir, which must be empty or absent: setup
+// never writes over keys.
+func (d *draft) write(dir string, files map[string]string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -45,51 +107,20 @@ func emptyDir(dir string) error {
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty: choose a new directory, so that no key is lost", dir)
 	}
-	return nil
-}
-
-// newMember makes the directory, the identity and the card.
-func newMember(dir string, kind job.Kind, m Member) (*job.Card, error) {
-	if m.Organisation == "" {
-		return nil, errors.New("a member needs an organisation: give --organisation")
-	}
-	var hosts []string
-	if kind == job.KindClient {
-		if m.Address != "" || m.Listen != "" {
-			return nil, errors.New("nobody connects to a client: leave --address and --listen out")
-		}
-	} else {
-		host, _, err := net.SplitHostPort(m.Address)
-		if err != nil || host == "" {
-			return nil, fmt.Errorf("address %q is not host:port: others reach the %s there", m.Address, kind)
-		}
-		hosts = []string{host}
-	}
-	if err := emptyDir(dir); err != nil {
-		return nil, err
-	}
-	id, err := job.NewIdentity(m.Name, hosts)
-	if err != nil {
-		return nil, err
-	}
-	if err := id.Save(dir); err != nil {
-		return nil, err
-	}
-	return &job.Card{Kind: kind, Name: m.Name, Organisation: m.Organisation, Address: m.Address, Certificate: id.Certificate}, nil
-}
-
-func writeCard(dir string, c *job.Card) error {
-	b, err := c.Encode()
-	if err != nil {
+	if err := d.identity.Save(dir); err != nil {
 		return err
 	}
-	return job.WriteFile(filepath.Join(dir, CardFile), b, 0o644)
+	errs := []error{job.WriteFile(filepath.Join(dir, CardFile), d.text, 0o644)}
+	for name, text := range files {
+		errs = append(errs, job.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	return errors.Join(errs...)
 }
 
 // NewNode makes a node's directory: keys, card, configuration and a policy that
 // allows nothing yet.
 func NewNode(dir string, m Member) (*job.Card, error) {
-	card, err := newMember(dir, job.KindNode, m)
+	d, err := newDraft(job.KindNode, m, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -100,16 +131,13 @@ roster: %s
 roster_hash: "" # set by: consilium study approve
 policy: %s
 state: state
-listen: %s
-metrics: %s
+listen: %q
+metrics: %q
 datasets: {} # name: path of a CSV or Parquet file
 timeout: 20s
 deadline: 10m
 `, m.Name, m.Name, RosterFile, PolicyFile, m.listen(), m.Metrics)
-	return card, errors.Join(
-		writeCard(dir, card),
-		job.WriteFile(filepath.Join(dir, NodeConfig), []byte(config), 0o644),
-		job.WriteFile(filepath.Join(dir, PolicyFile), []byte(denyAll), 0o644))
+	return d.card, d.write(dir, map[string]string{NodeConfig: config, PolicyFile: denyAll})
 }
 
 const denyAll = `# What this node takes part in. Nothing is allowed that no rule allows.
@@ -123,7 +151,7 @@ allow: []
 
 // NewCoordinator makes a coordinator's directory.
 func NewCoordinator(dir string, m Member) (*job.Card, error) {
-	card, err := newMember(dir, job.KindCoordinator, m)
+	d, err := newDraft(job.KindCoordinator, m, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -132,28 +160,25 @@ identity: .
 roster: %s
 roster_hash: "" # set by: consilium study approve
 state: state
-listen: %s
-metrics: %s
+listen: %q
+metrics: %q
 decide_timeout: 30s
 run_timeout: 10m
 `, m.Name, RosterFile, m.listen(), m.Metrics)
-	return card, errors.Join(
-		writeCard(dir, card),
-		job.WriteFile(filepath.Join(dir, CoordinatorConfig), []byte(config), 0o644))
+	return d.card, d.write(dir, map[string]string{CoordinatorConfig: config})
 }
 
 // NewClient makes a researcher's or registry's directory, with the key that
 // opens results.
 func NewClient(dir string, m Member) (*job.Card, error) {
-	card, err := newMember(dir, job.KindClient, m)
-	if err != nil {
-		return nil, err
-	}
 	private, public, err := job.NewRecipientKey()
 	if err != nil {
 		return nil, err
 	}
-	card.Recipient = public
+	d, err := newDraft(job.KindClient, m, public)
+	if err != nil {
+		return nil, err
+	}
 	config := fmt.Sprintf(`# Configuration of the client %s. Paths are relative to this file.
 name: %s
 identity: .
@@ -161,17 +186,10 @@ recipient_key: recipient.key
 roster: %s
 roster_hash: "" # set by: consilium study approve
 `, m.Name, m.Name, RosterFile)
-	return card, errors.Join(
-		job.SaveRecipientKey(dir, private),
-		writeCard(dir, card),
-		job.WriteFile(filepath.Join(dir, ClientConfig), []byte(config), 0o644))
-}
-
-func (m Member) listen() string {
-	if m.Listen != "" {
-		return m.Listen
+	if err := d.write(dir, map[string]string{ClientConfig: config}); err != nil {
+		return nil, err
 	}
-	return m.Address
+	return d.card, job.SaveRecipientKey(dir, private)
 }
 
 // Approve installs a roster in a member's directory and pins its hash, which

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"consilium/job"
 )
@@ -22,21 +19,14 @@ type StudyFile struct {
 	Datasets   []job.Dataset  `yaml:"datasets"`
 }
 
+// maxStudyFile caps a study file, in bytes.
 const maxStudyFile = 4 << 20
 
 // ParseStudyFile reads a study file; unknown keys are refused.
 func ParseStudyFile(b []byte) (*StudyFile, error) {
-	if len(b) > maxStudyFile {
-		return nil, fmt.Errorf("study file has %d bytes, at most %d are read", len(b), maxStudyFile)
-	}
 	var s StudyFile
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(&s); err != nil {
-		return nil, fmt.Errorf("study file: %w", err)
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("study file: more than one YAML document; keep the first")
+	if err := job.DecodeYAML("study file", b, maxStudyFile, &s); err != nil {
+		return nil, err
 	}
 	return &s, nil
 }

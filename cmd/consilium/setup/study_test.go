@@ -31,7 +31,7 @@ func members(t *testing.T) (dirs []string, cards []*job.Card) {
 		dir := filepath.Join(t.TempDir(), name)
 		m := Member{Name: name, Organisation: "org " + name, Address: "127.0.0.1:1", Metrics: "127.0.0.1:2"}
 		if name == "alice" {
-			m.Address = ""
+			m.Address, m.Metrics = "", ""
 		}
 		c, err := make(dir, m)
 		if err != nil {
@@ -77,7 +77,7 @@ func TestRosterAndApproval(t *testing.T) {
 		t.Error("a roster with another hash was approved")
 	}
 	stranger := filepath.Join(t.TempDir(), "stranger")
-	if _, err := NewNode(stranger, Member{Name: "stranger", Organisation: "x", Address: "127.0.0.1:1"}); err != nil {
+	if _, err := NewNode(stranger, Member{Name: "stranger", Organisation: "x", Address: "127.0.0.1:1", Metrics: "127.0.0.1:2"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := Approve(stranger, file, parsed.Hash); err == nil || !strings.Contains(err.Error(), "card.yaml") {

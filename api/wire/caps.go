@@ -1,0 +1,21 @@
+package wire
+
+import "time"
+
+// Caps of messages. Three shares fit into one reply of MaxResult, one share
+// into a report.
+const (
+	MaxRequest = 4 << 20               // a client's request, in bytes
+	MaxShare   = 20 << 20              // a party's ciphertexts, in bytes
+	MaxResult  = 64 << 20              // a reply to Fetch, in bytes
+	MaxReport  = MaxShare + MaxRequest // any message to the coordinator, in bytes
+	MaxOutputs = 4096                  // outputs of a share
+	MaxName    = 200                   // a node's, party's or output's name, in bytes
+)
+
+// A line on which nothing is heard for PingEvery is pinged, and lost when no
+// answer comes within PingWithin.
+const (
+	PingEvery  = 20 * time.Second
+	PingWithin = 10 * time.Second
+)
