@@ -25,8 +25,8 @@ check: ## format, vet, staticcheck and the race tests
 demo: build ## five hospitals, a coordinator and a researcher on this machine
 	bin/consilium demo
 
-bench: ## Go benchmarks of kernels and links
-	go test -run '^$$' -bench . -benchmem ./mpc/... ./node/peer
+bench: ## every operation among three processes beside the machine's floor: benchmarks/RESULTS.md
+	go run ./benchmarks --report benchmarks/RESULTS.md
 
 fuzz: ## every decoder of foreign bytes, FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \

@@ -550,6 +550,7 @@ func (x *CancelRequest) GetSignature() []byte {
 type ListRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Limit         int32                  `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Before        []byte                 `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"` // a job's id: only jobs that were submitted before it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -589,6 +590,13 @@ func (x *ListRequest) GetLimit() int32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListRequest) GetBefore() []byte {
+	if x != nil {
+		return x.Before
+	}
+	return nil
 }
 
 type ListReply struct {
@@ -1552,9 +1560,10 @@ const file_consilium_proto_rawDesc = "" +
 	"\x05known\x18\x02 \x01(\bR\x05known\"=\n" +
 	"\rCancelRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"#\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\";\n" +
 	"\vListRequest\x12\x14\n" +
-	"\x05limit\x18\x01 \x01(\x05R\x05limit\"8\n" +
+	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\fR\x06before\"8\n" +
 	"\tListReply\x12+\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x17.consilium.v1.JobStatusR\x04jobs\"\x0e\n" +
 	"\fStudyRequest\"K\n" +

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"consilium/job"
+	"consilium/protocols"
 )
 
 func TestLoad(t *testing.T) {
@@ -137,6 +139,12 @@ func TestPrepare(t *testing.T) {
 	if j.Roster != s.file.Hash || string(j.Recipient) != string(s.file.Roster.Clients[0].Recipient) || !first.Signer.Equal(s.researcher.Key.Public()) {
 		t.Errorf("signed %+v by %x", j, first.Signer)
 	}
+	later := *file
+	later.Engine = "mhe"
+	var unsupported *protocols.Unsupported
+	if _, err := c.Prepare(&later); !errors.As(err, &unsupported) {
+		t.Errorf("an engine of a later version: %v", err)
+	}
 	for _, wrong := range []struct {
 		change func(f *job.File)
 		words  []string
@@ -144,6 +152,7 @@ func TestPrepare(t *testing.T) {
 		{func(f *job.File) { f.Study = "harts" }, []string{"harts", "hearts"}},
 		{func(f *job.File) { f.Dataset = "patient" }, []string{`"patient"`, "patients"}},
 		{func(f *job.File) { f.Analysis = "freq" }, []string{`"freq"`, "frequency"}},
+		{func(f *job.File) { f.Engine = "magic" }, []string{`"magic"`, "auto, shares, mhe"}},
 		{func(f *job.File) { f.Where = "agee > 3" }, []string{"where", "age"}},
 		{func(f *job.File) { f.Where = "age > " }, []string{"where"}},
 		{func(f *job.File) { f.Args = map[string]any{"columns": "sex", "colour": "red"} }, []string{"colour"}},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"google.golang.org/grpc"
@@ -113,11 +114,53 @@ func (c *Conn) Cancel(ctx context.Context, id job.Hash) (Status, error) {
 	return s, nil
 }
 
-// List returns at most limit jobs that the coordinator knows, as it orders them.
+// List returns at most limit of this client's jobs that the coordinator knows,
+// the newest first.
 func (c *Conn) List(ctx context.Context, limit int) ([]Status, error) {
+	return c.page(ctx, limit, nil)
+}
+
+const (
+	pageSize = 200
+	maxJobs  = 1 << 20 // a coordinator that lists more makes them up
+)
+
+// Jobs goes through all of this client's jobs that the coordinator knows, the
+// newest first. It asks for them page by page, as far as the loop goes, and ends
+// with the first error.
+func (c *Conn) Jobs(ctx context.Context) iter.Seq2[Status, error] {
+	return func(yield func(Status, error) bool) {
+		var last []byte
+		seen := make(map[job.Hash]bool)
+		for {
+			jobs, err := c.page(ctx, pageSize, last)
+			if err != nil {
+				yield(Status{}, err)
+				return
+			}
+			for _, s := range jobs {
+				if seen[s.ID] || len(seen) == maxJobs {
+					yield(Status{}, fmt.Errorf("coordinator %s lists jobs without end, which no honest one does; use its version of consilium", c.name))
+					return
+				}
+				if !yield(s, nil) {
+					return
+				}
+				seen[s.ID], last = true, s.ID[:]
+			}
+			if len(jobs) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// page returns at most limit jobs that were submitted before the job of that id,
+// if one is given.
+func (c *Conn) page(ctx context.Context, limit int, before []byte) ([]Status, error) {
 	ctx, cancel := c.within(ctx, callTimeout)
 	defer cancel()
-	reply, err := c.rpc.List(ctx, &api.ListRequest{Limit: int32(min(max(limit, 0), 1<<20))})
+	reply, err := c.rpc.List(ctx, &api.ListRequest{Limit: int32(min(max(limit, 0), 1<<20)), Before: before})
 	if err != nil {
 		return nil, c.explain(ctx, err)
 	}
@@ -151,7 +194,7 @@ func (c *Conn) Study(ctx context.Context) (connected []string, err error) {
 	}
 	for _, name := range reply.GetConnected() {
 		if _, ok := pinned.Roster.Node(name); !ok {
-			return nil, fmt.Errorf("coordinator %s names a connected node %q that is not in the roster", c.name, Printable(name, maxName))
+			return nil, fmt.Errorf("coordinator %s names a connected node %q that is not in the roster", c.name, job.Printable(name, maxName))
 		}
 		connected = append(connected, name)
 	}

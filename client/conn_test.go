@@ -69,6 +69,34 @@ func TestSubmitListCancel(t *testing.T) {
 	}
 }
 
+func TestJobsGoesThroughAllPages(t *testing.T) {
+	s, f := newStudy(t), &fake{}
+	f.start(t, s)
+	conn := f.dial(t)
+	const many = 2*pageSize + 7
+	for i := range many {
+		f.jobs[job.Hash{byte(i >> 8), byte(i), 1}] = nil
+	}
+	seen := make(map[job.Hash]bool)
+	for status, err := range conn.Jobs(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[status.ID] = true
+	}
+	if len(seen) != many {
+		t.Errorf("%d jobs of %d", len(seen), many)
+	}
+	for range conn.Jobs(t.Context()) {
+		break // a loop may end before the jobs do
+	}
+	f.endless = true
+	var last error
+	for _, last = range conn.Jobs(t.Context()) {
+	}
+	wantError(t, last, "without end")
+}
+
 func TestStudyChecksThePin(t *testing.T) {
 	s, f := newStudy(t), &fake{}
 	f.start(t, s)

@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -32,6 +34,8 @@ type fake struct {
 	fetch func() *api.FetchReply
 	file  []byte        // the roster served; nil: the study's
 	late  chan struct{} // when set, List waits for it
+
+	endless bool // List tells the same again and again
 }
 
 // start serves the fake until the test ends.
@@ -117,8 +121,9 @@ func (f *fake) List(_ context.Context, r *api.ListRequest) (*api.ListReply, erro
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	reply := &api.ListReply{}
-	for id := range f.jobs {
-		if len(reply.Jobs) < int(r.Limit) {
+	ids := slices.SortedFunc(maps.Keys(f.jobs), func(a, b job.Hash) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		if len(reply.Jobs) < int(r.Limit) && (f.endless || bytes.Compare(id[:], r.Before) > 0) {
 			reply.Jobs = append(reply.Jobs, &api.JobStatus{
 				Id: id[:], State: api.State_STATE_RUNNING, SubmittedUnixMs: time.Now().UnixMilli(),
 				Study: "hearts", Dataset: "patients", Analysis: "frequency", Signer: "lee",

@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"consilium/job"
 )
 
 // ErrUnreachable says that there is no line to the coordinator, or that it broke.
@@ -65,5 +67,5 @@ func tidy(text string) string {
 		text = strings.TrimSuffix(inner, `"`)
 	}
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "transport: "), `\"`, `"`)
-	return Printable(strings.TrimPrefix(text, "Error while dialing: "), maxText)
+	return job.Printable(strings.TrimPrefix(text, "Error while dialing: "), maxText)
 }

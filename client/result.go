@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"consilium/job"
 	"consilium/protocols"
@@ -19,22 +20,53 @@ func (c *Conn) Result(ctx context.Context, signed *job.Signed) (*protocols.Resul
 	if err != nil {
 		return nil, err
 	}
-	if j.Roster != c.client.roster.Hash {
-		return nil, fmt.Errorf("job %s was signed under roster %s, this client pins %s; open its result with the roster of then", signed.ID().Short(), j.Roster.Short(), c.client.roster.Hash.Short())
+	roster, err := c.client.rosterOf(j)
+	if err != nil {
+		return nil, err
 	}
 	f, err := c.Fetch(ctx, signed.ID())
 	if err != nil {
 		return nil, err
 	}
-	return c.client.Open(signed, f)
+	return c.client.open(signed, roster, f)
+}
+
+// rosterOf returns the roster under which a job was signed: the pinned one, or
+// one that was approved here before. The job names it by its hash, so it can be
+// no other, wherever the file comes from.
+func (c *Client) rosterOf(j *job.Job) (*job.RosterFile, error) {
+	if j.Roster == c.roster.Hash {
+		return c.roster, nil
+	}
+	path := job.KeptRoster(c.dir, j.Roster)
+	roster, err := job.ReadRoster(path, j.Roster)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the job was signed under roster %s, which is not among those kept here (%s is pinned); copy that roster's file to %s", j.Roster.Short(), c.roster.Hash.Short(), path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the roster of the job: %w", err)
+	}
+	return roster, nil
 }
 
 // Open opens a fetched result offline, with everything that Result checks.
 func (c *Client) Open(signed *job.Signed, f *Fetched) (*protocols.Result, error) {
+	j, err := signed.Verify()
+	if err != nil {
+		return nil, err
+	}
+	roster, err := c.rosterOf(j)
+	if err != nil {
+		return nil, err
+	}
+	return c.open(signed, roster, f)
+}
+
+func (c *Client) open(signed *job.Signed, roster *job.RosterFile, f *Fetched) (*protocols.Result, error) {
 	if err := sameJob(signed, f.Job); err != nil {
 		return nil, fmt.Errorf("job %s: %w; its result is refused", signed.ID().Short(), err)
 	}
-	opened, plan, err := protocols.Open(signed, c.roster, f.Decisions, f.Shares, c.recipient.private)
+	opened, plan, err := protocols.Open(signed, roster, f.Decisions, f.Shares, c.recipient.private)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package client
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -143,14 +145,34 @@ func TestResultWithoutAJob(t *testing.T) {
 	wantError(t, err, "malformed", "no signed job")
 }
 
-func TestResultUnderAnotherRoster(t *testing.T) {
+func TestResultUnderAnOlderRoster(t *testing.T) {
 	s, f := newStudy(t), &fake{}
 	f.start(t, s)
 	conn := f.dial(t)
 	signed := s.frequency(t, conn.client)
+	honest := s.answer(t, signed, map[string][]int64{"counts": {90, 138}})
+	f.fetch = func() *api.FetchReply { return reply(honest) }
+	then := s.file
 	changed := s.roster(s.file.Roster.Clients[0].Recipient)
 	changed.Version = 2
 	conn.client.roster = s.sign(t, changed)
+
 	_, err := conn.Result(t.Context(), signed)
-	wantError(t, err, s.file.Hash.Short(), "roster of then")
+	wantError(t, err, then.Hash.Short(), "not among those kept here", job.KeptRoster(s.dir, then.Hash))
+
+	if err := os.MkdirAll(filepath.Dir(job.KeptRoster(s.dir, then.Hash)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, job.KeptRoster(s.dir, then.Hash), string(conn.client.roster.Bytes))
+	_, err = conn.Result(t.Context(), signed)
+	wantError(t, err, "the roster of the job", then.Hash.Short(), "is pinned")
+
+	write(t, job.KeptRoster(s.dir, then.Hash), string(then.Bytes))
+	result, err := conn.Result(t.Context(), signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(result.Value); got != "map[f:90 m:138]" {
+		t.Errorf("value %s", got)
+	}
 }

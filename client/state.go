@@ -79,9 +79,9 @@ func eventFrom(e *api.Event) (Event, error) {
 		Sequence: e.GetSequence(),
 		Time:     time.UnixMilli(e.GetUnixMs()),
 		State:    state,
-		Node:     Printable(e.GetNode(), maxName),
-		Phase:    Printable(e.GetPhase(), maxName),
-		Detail:   Printable(e.GetDetail(), maxText),
+		Node:     job.Printable(e.GetNode(), maxName),
+		Phase:    job.Printable(e.GetPhase(), maxName),
+		Detail:   job.Printable(e.GetDetail(), maxText),
 	}, nil
 }
 
@@ -110,13 +110,13 @@ func statusFrom(s *api.JobStatus) (Status, error) {
 	return Status{
 		ID:        id,
 		State:     state,
-		Reason:    Printable(s.GetReason(), maxText),
+		Reason:    job.Printable(s.GetReason(), maxText),
 		Submitted: time.UnixMilli(s.GetSubmittedUnixMs()),
 		Changed:   time.UnixMilli(s.GetChangedUnixMs()),
-		Study:     Printable(s.GetStudy(), maxName),
-		Dataset:   Printable(s.GetDataset(), maxName),
-		Analysis:  Printable(s.GetAnalysis(), maxName),
-		Signer:    Printable(s.GetSigner(), maxName),
+		Study:     job.Printable(s.GetStudy(), maxName),
+		Dataset:   job.Printable(s.GetDataset(), maxName),
+		Analysis:  job.Printable(s.GetAnalysis(), maxName),
+		Signer:    job.Printable(s.GetSigner(), maxName),
 	}, nil
 }
 

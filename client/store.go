@@ -129,7 +129,9 @@ func (c *Client) Stored(id job.Hash) (*Stored, error) {
 	return s, nil
 }
 
-// StoredIDs lists the jobs in the client's directory, in order of their ids.
+// StoredIDs lists the jobs in the client's directory, in order of their ids, by
+// the names of their files: Stored tells whether one can be read. Files that are
+// not named after a job are passed over.
 func (c *Client) StoredIDs() ([]job.Hash, error) {
 	entries, err := os.ReadDir(filepath.Join(c.dir, jobsDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,14 +143,9 @@ func (c *Client) StoredIDs() ([]job.Hash, error) {
 	var ids []job.Hash
 	for _, e := range entries {
 		text, ok := strings.CutSuffix(e.Name(), ".json")
-		if !ok {
-			continue // a file left by an interrupted write
+		if id, err := job.ParseHash(text); ok && err == nil {
+			ids = append(ids, id)
 		}
-		id, err := job.ParseHash(text)
-		if err != nil {
-			return nil, fmt.Errorf("stored jobs: %s is not named after a job; remove it", filepath.Join(c.dir, jobsDir, e.Name()))
-		}
-		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b job.Hash) int { return bytes.Compare(a[:], b[:]) })
 	return ids, nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,6 +29,7 @@ func TestStoredJobs(t *testing.T) {
 		}
 	}
 	write(t, filepath.Join(s.dir, jobsDir, ".half-written"), "{")
+	write(t, filepath.Join(s.dir, jobsDir, "copy-of-a-job.json"), "{")
 	ids, err := c.StoredIDs()
 	if err != nil || len(ids) != 2 || bytes.Compare(ids[0][:], ids[1][:]) >= 0 {
 		t.Fatalf("StoredIDs = %v, %v", ids, err)
@@ -145,6 +148,107 @@ func FuzzStored(f *testing.F) {
 		again, err := encodeStored(s)
 		if err != nil || !bytes.Equal(again, b) {
 			t.Errorf("a file was accepted that is not in the written form: %v", err)
+		}
+	})
+}
+
+func FuzzEvent(f *testing.F) {
+	for _, e := range []*api.Event{
+		event(1, api.State_STATE_RUNNING, "aare", "computing", "describe/sum"),
+		event(-1, api.State_STATE_DONE, "\x1b[2J", strings.Repeat("é", 1000), "a\nb"),
+		event(0, 99, "", "", ""),
+		{},
+	} {
+		b, err := proto.Marshal(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m api.Event
+		if proto.Unmarshal(b, &m) != nil {
+			return
+		}
+		e, err := eventFrom(&m)
+		if err != nil {
+			return
+		}
+		checkPrintable(t, maxName, e.Node, e.Phase)
+		checkPrintable(t, maxText, e.Detail)
+		checkState(t, e.State, m.GetState())
+	})
+}
+
+func FuzzStatus(f *testing.F) {
+	for _, s := range []*api.JobStatus{
+		{Id: make([]byte, 32), State: api.State_STATE_FAILED, Reason: "aare: no\x1b", Study: "hearts", Dataset: "patients", Analysis: "frequency", Signer: "lee"},
+		{Id: make([]byte, 31), State: api.State_STATE_DONE},
+		{Id: make([]byte, 32), State: -1},
+		{},
+	} {
+		b, err := proto.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m api.JobStatus
+		if proto.Unmarshal(b, &m) != nil {
+			return
+		}
+		s, err := statusFrom(&m)
+		if err != nil {
+			return
+		}
+		checkPrintable(t, maxName, s.Study, s.Dataset, s.Analysis, s.Signer)
+		checkPrintable(t, maxText, s.Reason)
+		checkState(t, s.State, m.GetState())
+		if !bytes.Equal(s.ID[:], m.GetId()) {
+			t.Errorf("id %x became %x", m.GetId(), s.ID)
+		}
+	})
+}
+
+// checkPrintable wants what a coordinator says to be harmless on a terminal.
+func checkPrintable(t *testing.T, limit int, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if len(text) > limit || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q may be shown", text)
+		}
+	}
+}
+
+func checkState(t *testing.T, got State, sent api.State) {
+	t.Helper()
+	if want := strings.ToLower(strings.TrimPrefix(sent.String(), "STATE_")); string(got) != want {
+		t.Errorf("state %q became %q", want, got)
+	}
+}
+
+func FuzzClientConfig(f *testing.F) {
+	pin := strings.Repeat("ab", 32)
+	good := "name: lee\nidentity: .\nrecipient_key: recipient.key\nroster: study.roster\nroster_hash: " + pin + "\n"
+	if _, err := parseConfig([]byte(good)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(good))
+	f.Add([]byte(good + "---\n" + good))
+	f.Add([]byte(strings.Replace(good, pin, strings.Repeat("0", 64), 1)))
+	f.Add([]byte("name: lee\n"))
+	f.Add([]byte("[a"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := parseConfig(b)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\r\x1b") {
+				t.Errorf("the error is not one line: %q", err)
+			}
+			return
+		}
+		if c.Name == "" || c.Identity == "" || c.Roster == "" || filepath.Base(c.RecipientKey) != recipientFile || c.pin == (job.Hash{}) || c.pin.String() != c.RosterHash {
+			t.Errorf("accepted %+v", c)
 		}
 	})
 }

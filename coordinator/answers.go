@@ -20,7 +20,7 @@ const (
 // refuse drops a node's message; the link stays.
 func (d *desk) refuse(kind, node string, id job.Hash, why error) {
 	d.monitor.refused.WithLabelValues(kind).Inc()
-	d.log.Warn("message of a node refused", "kind", kind, "node", node, "job", id.String(), "error", why)
+	d.log.Warn("message of a node refused", "kind", kind, "node", node, "job", id.Short(), "error", why)
 }
 
 // decision takes a node's answer to an offer. A forged one is dropped; one that
@@ -89,8 +89,9 @@ func (d *desk) note(o *openJob, node, phase, detail string) {
 }
 
 // outcome takes how a job ended at a node and acknowledges it once the store
-// has it; until then the node tells it again. A share that is not what it must be fails the job: the node would
-// repeat it forever.
+// has it; until then the node keeps it and tells it at its next attachment. A
+// share that is not what it must be fails the job: the node would repeat it
+// forever.
 func (d *desk) outcome(l *link, out *outcome) error {
 	var forged error
 	if out.error == "" && out.share != nil {
@@ -98,11 +99,49 @@ func (d *desk) outcome(l *link, out *outcome) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	due, err := d.awaited(out)
+	if err != nil {
+		return err
+	}
+	if !due {
+		d.unexpected(l, out)
+		return nil
+	}
 	if err := d.keepOutcome(out, forged); err != nil {
 		return err
 	}
 	l.send(acknowledge(out.id[:]))
 	return nil
+}
+
+// awaited says whether a job has begun here, and so can have an outcome. One that
+// has not, and ended at a node, is of a coordinator whose store is older than what
+// it did: the node then holds the only copy of what it sealed, and sends it again
+// when the job is started.
+func (d *desk) awaited(out *outcome) (bool, error) {
+	if d.dead != nil {
+		return false, errBroken
+	}
+	if o := d.open[out.id]; o != nil {
+		return o.state == api.State_STATE_RUNNING, nil
+	}
+	r, err := d.store.record(out.id)
+	if err != nil {
+		return false, d.fail(err)
+	}
+	return r != nil, nil
+}
+
+// unexpected drops an outcome without an acknowledgement. A node may hold many:
+// one line in the log tells of all that come over a link.
+func (d *desk) unexpected(l *link, out *outcome) {
+	d.monitor.refused.WithLabelValues(refusedOutcome).Inc()
+	if l.astray {
+		return
+	}
+	l.astray = true
+	d.log.Warn("a node holds outcomes of jobs that have not begun here; was the state directory restored from an older copy? The node keeps them until the same jobs are submitted again",
+		"node", out.node, "job", out.id.Short())
 }
 
 // keepOutcome stores an outcome with what follows from it.
@@ -138,8 +177,6 @@ func (d *desk) keepOutcome(out *outcome, forged error) error {
 // all of that again; here it serves to name who failed.
 func (d *desk) checkOutcome(o *openJob, out *outcome, forged error) error {
 	switch party := slices.Contains(d.roster.Parties, out.node); {
-	case o.state != api.State_STATE_RUNNING:
-		return fmt.Errorf("reported an outcome before the job began")
 	case party && out.share == nil:
 		return fmt.Errorf("is a compute party and sent no share of the result")
 	case !party && out.share != nil:
@@ -163,18 +200,11 @@ func (d *desk) checkOutcome(o *openJob, out *outcome, forged error) error {
 	return nil
 }
 
-// lateOutcome is of a job that is over or was never here.
+// lateOutcome is of a job that is over.
 func (d *desk) lateOutcome(out *outcome) error {
-	if d.dead != nil {
-		return errBroken
-	}
 	r, err := d.store.record(out.id)
 	if err != nil {
 		return d.fail(err)
-	}
-	if r == nil {
-		d.refuse(refusedOutcome, out.node, out.id, errNoJob)
-		return nil
 	}
 	if err := d.store.late(r.number, out); err != nil {
 		return d.fail(err)

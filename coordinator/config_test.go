@@ -87,7 +87,7 @@ func TestStartRefuses(t *testing.T) {
 }
 
 func TestStateOfAnotherStudyOrVersion(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "state")
 	s, err := openStore(dir, "lung-2026")
 	if err != nil {
 		t.Fatal(err)

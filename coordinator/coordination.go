@@ -3,6 +3,7 @@ package coordinator
 import (
 	"bytes"
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -164,7 +165,7 @@ func (c *coordination) Cancel(ctx context.Context, m *api.CancelRequest) (*api.J
 	return c.desk.cancelJob(r.id, m.GetSignature())
 }
 
-// List tells a client's own jobs, newest first.
+// List tells a client's own jobs, newest first, a page at a time.
 func (c *coordination) List(ctx context.Context, m *api.ListRequest) (*api.ListReply, error) {
 	limit := int(m.GetLimit())
 	if limit <= 0 {
@@ -174,7 +175,15 @@ func (c *coordination) List(ctx context.Context, m *api.ListRequest) (*api.ListR
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
-	records, err := c.store.list(key, min(limit, listMost))
+	before := int64(math.MaxInt64)
+	if len(m.GetBefore()) > 0 {
+		r, err := c.visible(ctx, m.GetBefore())
+		if err != nil {
+			return nil, err
+		}
+		before = r.number
+	}
+	records, err := c.store.list(key, before, min(limit, listMost))
 	if err != nil {
 		return nil, c.unreadable(err)
 	}

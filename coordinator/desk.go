@@ -221,7 +221,7 @@ func (d *desk) queued() int {
 // jobAttrs is all that logs say of a job: never its arguments or filter.
 func jobAttrs(r *record) []any {
 	return []any{
-		"job", r.id.String(), "client", r.client, "study", r.study, "dataset", r.dataset, "analysis", r.analysis,
+		"job", r.id.Short(), "client", r.client, "study", r.study, "dataset", r.dataset, "analysis", r.analysis,
 		"state", stateWord(r.state),
 	}
 }

@@ -2,6 +2,8 @@ package coordinator
 
 import (
 	"crypto/rand"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -166,16 +168,53 @@ func TestFalseOutcomesFailTheJob(t *testing.T) {
 	}
 }
 
-func TestOutcomeBeforeTheStartFailsTheJob(t *testing.T) {
+// TestOutcomesOfJobsThatHaveNotBegunStayAtTheNode plays a coordinator that was
+// restored from a copy that is older than the job's run: every node holds how the
+// job ended, and parties the only copy of their share.
+func TestOutcomesOfJobsThatHaveNotBegunStayAtTheNode(t *testing.T) {
 	w := newWorld(t)
-	s := w.start()
+	s := w.start(func(c *Config) { c.Metrics = "127.0.0.1:0" })
 	nodes := w.nodes(s.Addr())
 	alice := w.client("alice", s.Addr())
-	id := alice.submit()
-	nodes[3].offered(id)
-	nodes[3].report(id, "", nil)
-	nodes[3].acknowledged(id)
-	alice.ends(id, api.State_STATE_FAILED, "hospital-4: reported an outcome before the job began")
+	signed, other := w.signed("alice"), w.signed("alice")
+	id, unknown := signed.ID(), other.ID()
+	var decisions []*api.Decision
+	for _, n := range nodes {
+		decisions = append(decisions, n.answer(id, ""))
+	}
+	session := w.sessionOf(id, decisions)
+	for _, n := range nodes { // an acknowledgement would come before what follows
+		n.report(id, "", n.share(id, session))
+		n.report(unknown, "it failed", nil)
+	}
+	alice.send(signed)
+	for i, n := range nodes {
+		n.offered(id)
+		n.report(id, "", n.share(id, session))
+		if i > 0 {
+			n.decide(id, "")
+		}
+	}
+	nodes[0].decide(id, "")
+	if w.allStarted(nodes, id) != session {
+		t.Fatal("another session")
+	}
+	w.finished(nodes, id, session)
+	alice.ends(id, api.State_STATE_DONE, "")
+	alice.fetched(signed)
+	if text := get(t, s, "/metrics"); !strings.Contains(text, `consilium_coordinator_messages_refused_total{kind="outcome"} 12`) {
+		t.Error("not 12 refused outcomes in the metrics")
+	}
+	log, err := os.ReadFile(filepath.Join(w.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(log), "have not begun here"); n != len(nodes) {
+		t.Errorf("%d lines in the log for %d connections", n, len(nodes))
+	}
+	if strings.Contains(string(log), id.String()) || !strings.Contains(string(log), "job="+id.Short()) {
+		t.Error("the log does not name jobs by 16 digits")
+	}
 }
 
 // TestLargeSharesGoThrough uses shares above what gRPC lets through by itself.

@@ -44,7 +44,7 @@ func TestJobRunsToItsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(log), "age >=") || !strings.Contains(string(log), id.String()) {
+	if strings.Contains(string(log), "age >=") || !strings.Contains(string(log), id.Short()) {
 		t.Error("the log has the job's filter, or not its id")
 	}
 }

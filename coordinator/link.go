@@ -19,6 +19,7 @@ type link struct {
 	gone   chan struct{} // closed when the link shall end
 	cause  error         // why; set before gone is closed
 	closed bool
+	astray bool // it brought outcomes of jobs that have not begun here, which is logged once
 }
 
 func newLink(node string) *link {

@@ -100,9 +100,10 @@ func (s *store) openRecords() ([]*record, error) {
 		int32(api.State_STATE_QUEUED), int32(api.State_STATE_DECIDING), int32(api.State_STATE_RUNNING))
 }
 
-// list returns a signer's jobs, newest first.
-func (s *store) list(signer []byte, limit int) ([]*record, error) {
-	return query(s, scanRecord, "SELECT "+recordColumns+" FROM jobs WHERE signer = ? ORDER BY number DESC LIMIT ?", signer, limit)
+// list returns a signer's jobs before that number, newest first.
+func (s *store) list(signer []byte, before int64, limit int) ([]*record, error) {
+	return query(s, scanRecord, "SELECT "+recordColumns+" FROM jobs WHERE signer = ? AND number < ? ORDER BY number DESC LIMIT ?",
+		signer, before, limit)
 }
 
 // endedUnheard returns the jobs that were offered to nodes and ended since then

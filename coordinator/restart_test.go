@@ -33,7 +33,9 @@ type child struct {
 
 func (w *world) child(extra string) *child {
 	w.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // a free port that stays the same over restarts
+	// A port that stays the same over restarts, on a random loopback host, where no
+	// connection of somebody else takes it meanwhile.
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)))
 	if err != nil {
 		w.t.Fatal(err)
 	}

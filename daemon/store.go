@@ -29,7 +29,8 @@ type Store struct {
 }
 
 // OpenStore opens or makes the store in dir and takes the directory's lock. A
-// store of another version is refused.
+// store of another version is refused, and a directory that other users may look
+// into.
 func OpenStore(ctx context.Context, dir string, l Layout) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -39,7 +40,11 @@ func OpenStore(ctx context.Context, dir string, l Layout) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openSQLite(filepath.Join(dir, l.File), l.Readers, url.Values{"_txlock": {"immediate"}, "_pragma": {
+	path := filepath.Join(dir, l.File)
+	if err := ownFile(path); err != nil { // SQLite gives its files beside it the same mode
+		return nil, errors.Join(fmt.Errorf("state directory: %w", err), lock.Close())
+	}
+	db, err := openSQLite(path, l.Readers, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}})
 	if err != nil {

@@ -13,6 +13,16 @@ import (
 
 var layout = Layout{Program: "node", File: "test.db", Version: 3, Tables: "CREATE TABLE words (word TEXT PRIMARY KEY) STRICT;", Readers: 4}
 
+// stateDir is a directory of its owner alone, as a state directory must be.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func open(t *testing.T, dir string) *Store {
 	t.Helper()
 	s, err := OpenStore(t.Context(), dir, layout)
@@ -49,7 +59,7 @@ func words(t *testing.T, db *sql.DB) []string {
 }
 
 func TestStoreIsDurable(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, stateDir(t))
 	defer shut(t, s)
 	for pragma, want := range map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "user_version": "3",
@@ -103,7 +113,7 @@ func TestStoreKeepsWhatIsWritten(t *testing.T) {
 }
 
 func TestDirectoryIsHeldByOneProcess(t *testing.T) {
-	dir := t.TempDir()
+	dir := stateDir(t)
 	s := open(t, dir)
 	_, err := OpenStore(t.Context(), dir, layout)
 	wantError(t, err, "in use by another node; stop that one")
@@ -111,8 +121,38 @@ func TestDirectoryIsHeldByOneProcess(t *testing.T) {
 	shut(t, open(t, dir))
 }
 
+func TestStateIsItsOwnersAlone(t *testing.T) {
+	dir := stateDir(t)
+	file := filepath.Join(dir, layout.File)
+	if err := os.WriteFile(file, nil, 0o644); err != nil { // as an older version may have left it
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	if err := insert(t, s, "one"); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(names) < 4 { // lock, database and SQLite's two beside it
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
+		}
+	}
+	shut(t, s)
+	for _, mode := range []os.FileMode{0o750, 0o705, 0o710, 0o720} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenStore(t.Context(), dir, layout)
+		wantError(t, err, "open to other users")
+		wantError(t, err, "run: chmod 700 "+dir)
+	}
+}
+
 func TestStoreRefuses(t *testing.T) {
-	dir := t.TempDir()
+	dir := stateDir(t)
 	shut(t, open(t, dir))
 	newer := layout
 	newer.Version = 4
@@ -127,7 +167,7 @@ func TestStoreRefuses(t *testing.T) {
 	_, err = OpenStore(t.Context(), file, layout)
 	wantError(t, err, "state directory")
 
-	broken := t.TempDir()
+	broken := stateDir(t)
 	if err := os.WriteFile(filepath.Join(broken, layout.File), []byte(strings.Repeat("no database ", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +176,7 @@ func TestStoreRefuses(t *testing.T) {
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := OpenStore(ended, t.TempDir(), layout); !errors.Is(err, context.Canceled) {
+	if _, err := OpenStore(ended, stateDir(t), layout); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := ReadStore(t.TempDir(), layout.File); !errors.Is(err, os.ErrNotExist) {

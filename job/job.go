@@ -28,7 +28,7 @@ type Job struct {
 	Analysis  string         `json:"analysis"`
 	Where     string         `json:"where,omitempty"`
 	Args      map[string]any `json:"args"`      // strings, json.Number, bool, lists of these
-	Engine    string         `json:"engine"`    // "shares"
+	Engine    string         `json:"engine"`    // EngineShares or EngineMHE
 	Recipient []byte         `json:"recipient"` // HPKE public key of who may open the result
 	Nonce     []byte         `json:"nonce"`     // 32 fresh random bytes
 	Expires   time.Time      `json:"expires"`   // UTC, whole seconds

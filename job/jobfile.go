@@ -10,8 +10,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// EngineShares is the engine of three compute parties with replicated shares.
-const EngineShares = "shares"
+// The engines that a job may name. That a version lacks one of them is for the
+// planner to say: a job that names it is well formed.
+const (
+	EngineShares = "shares" // three compute parties with replicated shares
+	EngineMHE    = "mhe"    // all sites with multiparty homomorphic encryption
+)
 
 // File is a job as a person writes it: the question, without who asks, to whom
 // the answer goes and until when.
@@ -21,7 +25,7 @@ type File struct {
 	Analysis string
 	Where    string
 	Args     map[string]any
-	Engine   string // empty, "auto" or an engine's name
+	Engine   string // empty or "auto": the program's choice; else an engine's name
 }
 
 // fileYAML is File's form on disk.
@@ -64,10 +68,9 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 	if _, ok := r.Roster.Dataset(f.Dataset); !ok {
 		return nil, fmt.Errorf("job: unknown dataset %s: %s", quoted(f.Dataset), Near(f.Dataset, r.Roster.DatasetNames()))
 	}
-	switch f.Engine {
-	case "", "auto", EngineShares:
-	default:
-		return nil, fmt.Errorf("job: engine %s is not available in this version: use %s or auto", quoted(f.Engine), EngineShares)
+	engine, err := f.engine()
+	if err != nil {
+		return nil, err
 	}
 	if lifetime < time.Second || lifetime > MaxLifetime {
 		return nil, fmt.Errorf("job: lifetime is %s: use 1s to %s", lifetime, MaxLifetime)
@@ -82,7 +85,7 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 		Analysis:  f.Analysis,
 		Where:     f.Where,
 		Args:      f.Args,
-		Engine:    EngineShares,
+		Engine:    engine,
 		Recipient: recipient,
 		Nonce:     nonce,
 		Expires:   now.Add(lifetime).UTC().Truncate(time.Second),
@@ -91,6 +94,20 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 		return nil, err
 	}
 	return j, nil
+}
+
+// engineAuto leaves the choice of the engine to the program.
+const engineAuto = "auto"
+
+// engine is the engine that the file asks for, chosen where it leaves that open.
+func (f *File) engine() (string, error) {
+	switch f.Engine {
+	case "", engineAuto:
+		return EngineShares, nil
+	case EngineShares, EngineMHE:
+		return f.Engine, nil
+	}
+	return "", fmt.Errorf("job: unknown engine %s: %s", quoted(f.Engine), Near(f.Engine, []string{engineAuto, EngineShares, EngineMHE}))
 }
 
 // yamlArgs reads the mapping under args; an absent one is empty.

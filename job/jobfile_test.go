@@ -73,7 +73,7 @@ func TestFileToJob(t *testing.T) {
 	s := newStudy(t, 3)
 	r := s.file(t)
 	now := someTime.Add(123 * time.Millisecond).In(time.FixedZone("x", 7200))
-	for _, engine := range []string{"", "auto", "shares"} {
+	for engine, want := range map[string]string{"": "shares", "auto": "shares", "shares": "shares", "mhe": "mhe"} {
 		f, err := ParseFile([]byte(exampleFile))
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +87,7 @@ func TestFileToJob(t *testing.T) {
 		if err != nil || reflect.DeepEqual(j.Nonce, again.Nonce) {
 			t.Errorf("the nonce is not fresh: %v", err)
 		}
-		if j.Engine != "shares" || j.Roster != r.Hash || !j.Expires.Equal(someTime.Add(time.Hour)) || j.CheckFresh(now) != nil {
+		if j.Engine != want || j.Roster != r.Hash || !j.Expires.Equal(someTime.Add(time.Hour)) || j.CheckFresh(now) != nil {
 			t.Errorf("job is %+v", j)
 		}
 		signed, err := Sign(j, s.client.Key)
@@ -106,7 +106,7 @@ func TestFileToJob(t *testing.T) {
 	}{
 		"study":     {func(f *File) { f.Study = "lung-2025" }, time.Hour, `unknown study "lung-2025": did you mean "lung-2026"?`},
 		"dataset":   {func(f *File) { f.Dataset = "lungs" }, time.Hour, `unknown dataset "lungs": did you mean "lung"?`},
-		"mhe":       {func(f *File) { f.Engine = "mhe" }, time.Hour, `engine "mhe" is not available in this version`},
+		"engine":    {func(f *File) { f.Engine = "magic" }, time.Hour, `unknown engine "magic": known: auto, shares, mhe`},
 		"too long":  {func(*File) {}, MaxLifetime + 1, "lifetime"},
 		"too short": {func(*File) {}, 0, "lifetime"},
 		"analysis":  {func(f *File) { f.Analysis = "C O X" }, time.Hour, "analysis is"},

@@ -74,37 +74,37 @@ func TestParsePredicate(t *testing.T) {
 func TestParsePredicateProblems(t *testing.T) {
 	s := testSchema()
 	for text, want := range map[string]string{
-		"agee = 1":                  `character 1: unknown column "agee": did you mean "age"?`,
-		"age = 1 AND\n x = 2":       `line 2, character 2: unknown column "x": known: age, sex`,
-		"AGE = 1":                   `did you mean "age"?`,
-		"age = 'a'":                 "write a number without quotes",
-		"age IN (1, '2')":           "character 12: column \"age\" is numeric",
-		"sex = 1":                   "write the category in single quotes, as '1'",
-		"sex = 'x'":                 `unknown category of column "sex": known: f, it's, m`,
-		"sex = 'M'":                 `did you mean "m"?`,
-		"note = 'a'":                "declare categories",
-		"note IN ('a')":             "declare categories",
-		"age =":                     "ends too early",
-		"age":                       "ends too early",
-		"NOT":                       "ends too early",
-		"(age = 1":                  "ends too early",
-		"age = 1)":                  `did not expect ")"`,
-		"age = 1 age = 2":           `character 9: did not expect "age"`,
-		"age == 1":                  `did not expect "="`,
-		"age = NULL":                "IS NULL",
-		`sex = "m"`:                 "single quotes",
-		"age IN ()":                 `did not expect ")"`,
-		"age NOT = 1":               `did not expect "="`,
-		"age IS 1":                  `did not expect "1"`,
-		"age = age":                 `did not expect "age"`,
-		"1 = age":                   `did not expect "1"`,
-		"AND":                       `did not expect "AND"`,
-		"age = 1; DROP TABLE x":     "character 8",
-		"age = 1 -- x":              "cannot be read",
-		"sex = 'm":                  "quotes come in pairs",
-		"age = $1":                  "cannot be read",
-		"age = \x00":                "cannot be read",
-		"age = \xff":                "UTF-8",
+		"agee = 1":              `character 1: unknown column "agee": did you mean "age"?`,
+		"age = 1 AND\n x = 2":   `line 2, character 2: unknown column "x": known: age, sex`,
+		"AGE = 1":               `did you mean "age"?`,
+		"age = 'a'":             "write a number without quotes",
+		"age IN (1, '2')":       "character 12: column \"age\" is numeric",
+		"sex = 1":               "write the category in single quotes, as '1'",
+		"sex = 'x'":             `unknown category of column "sex": known: f, it's, m`,
+		"sex = 'M'":             `did you mean "m"?`,
+		"note = 'a'":            "declare categories",
+		"note IN ('a')":         "declare categories",
+		"age =":                 "ends too early",
+		"age":                   "ends too early",
+		"NOT":                   "ends too early",
+		"(age = 1":              "ends too early",
+		"age = 1)":              `did not expect ")"`,
+		"age = 1 age = 2":       `character 9: did not expect "age"`,
+		"age == 1":              `did not expect "="`,
+		"age = NULL":            "IS NULL",
+		`sex = "m"`:             "single quotes",
+		"age IN ()":             `did not expect ")"`,
+		"age NOT = 1":           `did not expect "="`,
+		"age IS 1":              `did not expect "1"`,
+		"age = age":             `did not expect "age"`,
+		"1 = age":               `did not expect "1"`,
+		"AND":                   `did not expect "AND"`,
+		"age = 1; DROP TABLE x": "character 8",
+		"age = 1 -- x":          "cannot be read",
+		"sex = 'm":              "quotes come in pairs",
+		"age = $1":              "cannot be read",
+		"age = \x00":            "cannot be read",
+		"age = \xff":            "UTF-8",
 		strings.Repeat("(", 33) + "age=1" + strings.Repeat(")", 33): "more than 32 parentheses",
 		strings.Repeat("x", MaxPredicateBytes+1):                    "at most 4096",
 	} {
@@ -354,14 +354,10 @@ func TestPredicateAgainstIndependentEvaluator(t *testing.T) {
 // Literals have their exact value, however they are written.
 func TestLiteralsAgainstRationals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringMatching(`[-+]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][-+]?[0-9]{1,2})?`).Draw(t, "number")
+		text := rapid.StringMatching(`[-+]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][-+]?[0-6]?[0-9])?`).Draw(t, "number")
 		want, ok := new(big.Rat).SetString(text)
 		if !ok {
 			t.Fatalf("%s is no number", text)
-		}
-		limit := new(big.Rat).SetInt(powerOfTen(farthest))
-		if want.Sign() != 0 && (new(big.Rat).Abs(want).Cmp(limit) >= 0 || new(big.Rat).Abs(want).Cmp(limit.Inv(limit)) <= 0) {
-			t.Skip("beyond what is exact")
 		}
 		if got := literalRat(text); got.Cmp(want) != 0 {
 			t.Fatalf("%s is %s", text, got.RatString())

@@ -21,24 +21,47 @@ type SealedShare struct {
 	Signature []byte
 }
 
-func (s *SealedShare) message(jobID Hash) []byte {
-	parts := [][]byte{jobID[:], s.Session[:], []byte(s.Party)}
+// ShareReceipt is what remains of a share when its ciphertexts are gone: it
+// proves that the party signed a share with exactly these outputs for the job
+// and session, and to whoever has the share, that it is this one.
+type ShareReceipt struct {
+	Party     string
+	Session   Hash
+	Outputs   Hash // of all names and ciphertexts, in their order
+	Signature []byte
+}
+
+// Receipt returns the share's receipt.
+func (s *SealedShare) Receipt() *ShareReceipt {
+	var parts [][]byte
 	for _, o := range s.Outputs {
 		parts = append(parts, []byte(o.Name), o.Ciphertext)
 	}
-	return framed(domainShare, parts...)
+	return &ShareReceipt{Party: s.Party, Session: s.Session, Outputs: hashOf(domainOutputs, parts...), Signature: s.Signature}
+}
+
+func (r *ShareReceipt) message(jobID Hash) []byte {
+	return framed(domainShare, jobID[:], r.Session[:], []byte(r.Party), r.Outputs[:])
+}
+
+// Verify checks the party's signature over a share of the job.
+func (r *ShareReceipt) Verify(jobID Hash, key ed25519.PublicKey) error {
+	if !verify(key, r.message(jobID), r.Signature) {
+		return fmt.Errorf("result of job %s: the signature of party %s does not fit: it was altered on its way, or is of another job; run the job again", jobID.Short(), quoted(r.Party))
+	}
+	return nil
 }
 
 // Sign sets the signature.
 func (s *SealedShare) Sign(jobID Hash, key ed25519.PrivateKey) {
-	s.Signature = ed25519.Sign(key, s.message(jobID))
+	s.Signature = ed25519.Sign(key, s.Receipt().message(jobID))
 }
 
 // Verify checks the signature and that no output comes twice. That party,
 // session and outputs are the expected ones is the caller's to check.
 func (s *SealedShare) Verify(jobID Hash, key ed25519.PublicKey) error {
-	if !verify(key, s.message(jobID), s.Signature) {
-		return fmt.Errorf("result of job %s: the signature of party %s does not fit: it was altered on its way, or is of another job; run the job again", jobID.Short(), quoted(s.Party))
+	if err := s.Receipt().Verify(jobID, key); err != nil {
+		return err
 	}
 	seen := make(map[string]bool, len(s.Outputs))
 	for _, o := range s.Outputs {
@@ -48,6 +71,16 @@ func (s *SealedShare) Verify(jobID Hash, key ed25519.PublicKey) error {
 		seen[o.Name] = true
 	}
 	return nil
+}
+
+// OutcomeHash names how a job ended at a node, for the node's record: the
+// problem if there was one, and the receipt of the share if the node made one.
+func OutcomeHash(jobID Hash, problem string, share *ShareReceipt) Hash {
+	parts := [][]byte{jobID[:], []byte(problem)}
+	if share != nil {
+		parts = append(parts, share.message(jobID), share.Signature)
+	}
+	return hashOf(domainOutcome, parts...)
 }
 
 // SealInfo is the HPKE info under which a party seals an output: a ciphertext

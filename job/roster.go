@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -229,6 +230,16 @@ func ReadRoster(path string, pin Hash) (*RosterFile, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return r, nil
+}
+
+// rostersDir is the folder of a member's directory that keeps rosters.
+const rostersDir = "rosters"
+
+// KeptRoster is the path under which a member's directory keeps the roster of
+// that hash from its approval on: jobs that were signed under it stay readable
+// when the study has a newer one.
+func KeptRoster(dir string, hash Hash) string {
+	return filepath.Join(dir, rostersDir, hash.String()+".roster")
 }
 
 // Node returns the node of that name.

@@ -16,6 +16,8 @@ const (
 	domainCancel   = "consilium v1 cancel"
 	domainSession  = "consilium v1 session"
 	domainShare    = "consilium v1 sealed share"
+	domainOutputs  = "consilium v1 sealed outputs"
+	domainOutcome  = "consilium v1 outcome"
 	domainSeal     = "consilium v1 seal"
 )
 

@@ -248,6 +248,38 @@ func TestSealedShare(t *testing.T) {
 	wantError(t, fresh().Verify(Hash{1}, s.nodes[1].Key.Public().(ed25519.PublicKey)), "does not fit")
 }
 
+func TestShareReceipt(t *testing.T) {
+	s := newStudy(t, 3)
+	id := s.nodes[0]
+	pub := id.Key.Public().(ed25519.PublicKey)
+	share := &SealedShare{Party: id.Name, Session: [32]byte{7}, Outputs: []SealedOutput{{"n", []byte("abc")}}}
+	share.Sign(Hash{1}, id.Key)
+	if err := share.Receipt().Verify(Hash{1}, pub); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*ShareReceipt){
+		"party":     func(r *ShareReceipt) { r.Party = "hospital-2" },
+		"session":   func(r *ShareReceipt) { r.Session[0] ^= 1 },
+		"outputs":   func(r *ShareReceipt) { r.Outputs[0] ^= 1 },
+		"signature": func(r *ShareReceipt) { r.Signature = r.Signature[1:] },
+	} {
+		receipt := share.Receipt()
+		change(receipt)
+		if err := receipt.Verify(Hash{1}, pub); err == nil {
+			t.Errorf("%s: altered, and verified", name)
+		}
+	}
+	other := *share
+	other.Outputs = []SealedOutput{{"n", []byte("abd")}}
+	hashes := map[Hash]bool{
+		OutcomeHash(Hash{1}, "", nil): true, OutcomeHash(Hash{2}, "", nil): true, OutcomeHash(Hash{1}, "no", nil): true,
+		OutcomeHash(Hash{1}, "", share.Receipt()): true, OutcomeHash(Hash{1}, "", other.Receipt()): true,
+	}
+	if len(hashes) != 5 {
+		t.Errorf("%d different hashes of 5 outcomes", len(hashes))
+	}
+}
+
 func TestSealInfoIsInjective(t *testing.T) {
 	seen := map[string]bool{}
 	for _, info := range [][]byte{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 )
 
 // PartyID is a participant's index in the session's list of names. Compute
@@ -16,6 +17,12 @@ type SessionID [32]byte
 
 // String returns the first eight bytes in hex: enough to find a session in logs.
 func (id SessionID) String() string { return hex.EncodeToString(id[:8]) }
+
+// LogValue is String for structured logs.
+func (id SessionID) LogValue() slog.Value { return slog.StringValue(id.String()) }
+
+// MarshalText writes the whole id in hex.
+func (id SessionID) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(id[:])), nil }
 
 // Channel is one FIFO queue of frames from one participant to another: a
 // session and the path of a step in it.

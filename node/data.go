@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 
@@ -18,8 +20,8 @@ import (
 
 // datasets are the files of which the roster makes this node a site.
 type datasets struct {
-	node  string
-	files map[string]*file
+	files    map[string]*file
+	patience time.Duration // for a look at a file
 }
 
 // file is this site's piece of a dataset.
@@ -28,11 +30,22 @@ type file struct {
 	path    string
 	schema  *job.Schema
 	rows    int // declared in the roster
+
+	header func(context.Context) error // holds the file's header against the schema
+
+	mu   sync.Mutex
+	look *look // under way; nil when there is none
+}
+
+// look is one opening of a file, for all who ask while it is under way.
+type look struct {
+	done chan struct{} // closed when err is set
+	err  error
 }
 
 // newDatasets holds the configured files against the roster, both ways.
 func newDatasets(c *Config, r *job.Roster) (*datasets, error) {
-	d := &datasets{node: c.Name, files: make(map[string]*file)}
+	d := &datasets{files: make(map[string]*file), patience: c.Timeout}
 	for _, name := range c.datasetNames() {
 		set, ok := r.Dataset(name)
 		if !ok {
@@ -45,7 +58,9 @@ func newDatasets(c *Config, r *job.Roster) (*datasets, error) {
 		if err := readable(c.Datasets[name]); err != nil {
 			return nil, fmt.Errorf("datasets: %s: %w; put the file there or mend the path", name, err)
 		}
-		d.files[name] = &file{dataset: name, path: c.Datasets[name], schema: &set.Schema, rows: site.Rows}
+		f := &file{dataset: name, path: c.Datasets[name], schema: &set.Schema, rows: site.Rows}
+		f.header = f.checkHeader
+		d.files[name] = f
 	}
 	for i := range r.Datasets {
 		set := &r.Datasets[i]
@@ -83,25 +98,72 @@ func (d *datasets) names() []string {
 }
 
 // available returns nil when this node is no site of the dataset, or has a file
-// with the columns of the schema. Rows are not read.
+// with the columns of the schema. Rows are not read. It returns within the
+// datasets' patience, or when ctx ends, even if the file's storage hangs.
 func (d *datasets) available(ctx context.Context, dataset string, log *slog.Logger) error {
 	f := d.files[dataset]
 	if f == nil {
 		return nil
 	}
+	late := time.NewTimer(d.patience)
+	defer late.Stop()
+	l := f.startLook(ctx)
+	select {
+	case <-l.done:
+		if l.err != nil {
+			return f.publicError(ctx, l.err, log)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-late.C:
+		return f.publicError(ctx, fmt.Errorf("%s was not opened within %v: does its storage hang?", f.path, d.patience), log)
+	}
+}
+
+// checkHeader opens the file and closes it again.
+func (f *file) checkHeader(ctx context.Context) error {
 	s, err := source.Open(ctx, f.path, f.schema, f.rows)
 	if err != nil {
-		return f.publicError(ctx, err, log)
+		return err
 	}
 	return s.Close()
+}
+
+// startLook looks at the file's header, unless that is under way already: no
+// call into a file system can be interrupted, and a storage that hangs must not
+// take one goroutine for each offer. The goroutine ends when the storage answers,
+// or with the process.
+func (f *file) startLook(ctx context.Context) *look {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.look != nil {
+		return f.look
+	}
+	l := &look{done: make(chan struct{})}
+	f.look = l
+	go func() {
+		defer close(l.done)
+		l.err = f.header(ctx)
+		f.mu.Lock()
+		f.look = nil
+		f.mu.Unlock()
+	}()
+	return l
 }
 
 // check reads every file whole and warns of those that do not fit their schema.
 // Jobs on them will fail until they are mended.
 func (d *datasets) check(ctx context.Context, log *slog.Logger) {
 	for _, name := range d.names() {
+		checked := make(chan error, 1)
 		f := d.files[name]
-		err := f.check(ctx)
+		go func() { checked <- f.check(ctx) }() // ends as that of startLook does
+		var err error
+		select {
+		case err = <-checked:
+		case <-ctx.Done():
+		}
 		if ctx.Err() != nil {
 			return
 		}

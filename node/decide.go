@@ -23,49 +23,55 @@ type decider struct {
 	log      *slog.Logger
 }
 
-// decide returns this node's signed decision on an offered job. The decision is
-// on disk before decide returns. The error says that the store failed; then
-// nothing may leave the node.
+// offer is a job that this node would take part in, if its file is there.
+type offer struct {
+	record  *Record
+	nonce   []byte // the signer's, consumed with the decision
+	dataset string
+}
+
+// consider answers an offered job as far as no file is needed: it returns either
+// the signed decision, which then is on disk if it has to be, or an offer that is
+// still to be settled. The error says that the store failed; then nothing may
+// leave the node.
 //
 // Jobs whose signature does not hold, or whose signer is no client of the
 // roster, are rejected without a trace in the store: anybody can make them, and
 // as many as the disk would hold.
-func (d *decider) decide(ctx context.Context, signed *job.Signed) (*job.Decision, error) {
+func (d *decider) consider(ctx context.Context, signed *job.Signed) (*job.Decision, *offer, error) {
 	id := signed.ID()
 	j, err := signed.Verify()
 	if err != nil {
-		return d.reject(id, err.Error()), nil
+		return d.reject(id, err.Error()), nil, nil
 	}
 	client, ok := d.roster.Roster.ClientByKey(signed.Signer)
 	if !ok {
-		return d.reject(id, "the job's signer is no client of the study's roster; sign with a client's key, or have the client added by the study's administrators"), nil
+		return d.reject(id, "the job's signer is no client of the study's roster; sign with a client's key, or have the client added by the study's administrators"), nil, nil
 	}
 	if stored, err := d.store.record(ctx, id); err != nil {
-		return nil, err
+		return nil, nil, err
 	} else if stored != nil {
-		return &stored.Decision, nil
+		return &stored.Decision, nil, nil
 	}
 	if owner, seen, err := d.store.nonceOwner(ctx, signed.Signer, j.Nonce); err != nil {
-		return nil, err
+		return nil, nil, err
 	} else if seen {
-		return d.reject(id, fmt.Sprintf("its nonce was consumed by job %s: this is a replay; sign a new job", owner.Short())), nil
+		return d.replayed(id, owner), nil, nil
 	}
-	record := &Record{Job: id, Signed: *signed, Signer: client.Name, Decided: time.Now(), State: Accepted}
-	if err := d.judge(ctx, j, record); err != nil {
-		record.State = Rejected
-		record.Decision = *d.reject(id, err.Error())
-	} else {
-		record.Decision = *d.accept(id)
+	o := &offer{
+		record: &Record{Job: id, Signed: *signed, Signer: client.Name},
+		nonce:  j.Nonce, dataset: j.Dataset,
 	}
-	if err := d.store.decide(ctx, record, j.Nonce); err != nil {
-		return nil, err
+	if err := d.judge(j, o.record); err != nil {
+		answer, err := d.settle(ctx, o, err)
+		return answer, nil, err
 	}
-	return &record.Decision, nil
+	return nil, o, nil
 }
 
-// judge returns nil when this node takes part in the job. It completes the
-// record with what the job would reveal.
-func (d *decider) judge(ctx context.Context, j *job.Job, record *Record) error {
+// judge returns nil when this node takes part in the job, its file apart. It
+// completes the record with what the job would reveal.
+func (d *decider) judge(j *job.Job, record *Record) error {
 	r := d.roster
 	if j.Roster != r.Hash {
 		return fmt.Errorf("the job was signed under roster %s and this node pins %s; fetch the study anew and sign again, or ask this node's operator to approve the new roster", j.Roster.Short(), r.Hash.Short())
@@ -84,10 +90,33 @@ func (d *decider) judge(ctx context.Context, j *job.Job, record *Record) error {
 		d.log.Error("the policy file is broken: every job is rejected until it is mended", "error", err)
 		return errors.New("its policy file is broken, so it rejects every job; its operator's log says where")
 	}
-	if err := policy.Decide(record.Signer, plan, j); err != nil {
+	if err := policy.Decide(record.Signer, record.Recipient, plan, j); err != nil {
 		return fmt.Errorf("%w; the operator of %s can change that in the node's policy file", err, d.identity.Name)
 	}
-	return d.data.available(ctx, j.Dataset, d.log)
+	return nil
+}
+
+// settle makes and stores the decision: acceptance, or rejection for the reason
+// that problem gives. It is on disk before settle returns; the error says that
+// the store failed.
+func (d *decider) settle(ctx context.Context, o *offer, problem error) (*job.Decision, error) {
+	r := o.record
+	r.Decided = time.Now()
+	if problem != nil {
+		r.State, r.Decision = Rejected, *d.reject(r.Job, problem.Error())
+	} else {
+		r.State, r.Decision = Accepted, *d.accept(r.Job)
+	}
+	err := d.store.decide(ctx, r, o.nonce)
+	if errors.Is(err, errNonceSeen) { // by another job that was offered meanwhile
+		owner, _, err := d.store.nonceOwner(ctx, r.Signed.Signer, o.nonce)
+		return d.replayed(r.Job, owner), err
+	}
+	return &r.Decision, err
+}
+
+func (d *decider) replayed(id, owner job.Hash) *job.Decision {
+	return d.reject(id, fmt.Sprintf("its nonce was consumed by job %s: this is a replay; sign a new job", owner.Short()))
 }
 
 func (d *decider) accept(id job.Hash) *job.Decision {

@@ -27,7 +27,10 @@ func newDecider(t *testing.T, s *study, state string) *decider {
 
 func decideOn(t *testing.T, d *decider, signed *job.Signed) *job.Decision {
 	t.Helper()
-	answer, err := d.decide(t.Context(), signed)
+	answer, o, err := d.consider(t.Context(), signed)
+	if err == nil && o != nil {
+		answer, err = d.settle(t.Context(), o, d.data.available(t.Context(), o.dataset, d.log))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func TestDecisions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := newDecider(t, s, t.TempDir())
+			d := newDecider(t, s, stateDir(t))
 			j := s.job()
 			if test.change != nil {
 				test.change(j)
@@ -90,7 +93,7 @@ func TestDecisions(t *testing.T) {
 
 func TestRepeatedOfferGetsTheStoredDecision(t *testing.T) {
 	s := newStudy(t)
-	state := t.TempDir()
+	state := stateDir(t)
 	d := newDecider(t, s, state)
 	signed := s.sign(t, s.job(), s.alice)
 	first := decideOn(t, d, signed)
@@ -109,7 +112,7 @@ func TestRepeatedOfferGetsTheStoredDecision(t *testing.T) {
 
 func TestRejectionStandsWhenThePolicyChanges(t *testing.T) {
 	s := newStudy(t)
-	d := newDecider(t, s, t.TempDir())
+	d := newDecider(t, s, stateDir(t))
 	writeFile(t, d.policy, "allow: []\n")
 	signed := s.sign(t, s.job(), s.alice)
 	if answer := decideOn(t, d, signed); answer.Accept || !strings.Contains(answer.Reason, "allows nothing to alice; the operator of hospital-1") {
@@ -126,7 +129,7 @@ func TestRejectionStandsWhenThePolicyChanges(t *testing.T) {
 
 func TestReplayIsRejected(t *testing.T) {
 	s := newStudy(t)
-	d := newDecider(t, s, t.TempDir())
+	d := newDecider(t, s, stateDir(t))
 	j := s.job()
 	if answer := decideOn(t, d, s.sign(t, j, s.alice)); !answer.Accept {
 		t.Fatal(answer.Reason)
@@ -138,9 +141,34 @@ func TestReplayIsRejected(t *testing.T) {
 	}
 }
 
+func TestReplayOfferedMeanwhileIsRejected(t *testing.T) {
+	s := newStudy(t)
+	d := newDecider(t, s, stateDir(t))
+	j := s.job()
+	first := s.sign(t, j, s.alice)
+	j.Where = "sex = 2"
+	var waiting []*offer
+	for _, signed := range []*job.Signed{first, s.sign(t, j, s.alice)} {
+		answer, o, err := d.consider(t.Context(), signed)
+		if err != nil || answer != nil {
+			t.Fatalf("considered: %v, %v", answer, err)
+		}
+		waiting = append(waiting, o)
+	}
+	for i, o := range waiting {
+		answer, err := d.settle(t.Context(), o, nil)
+		if err != nil || answer.Accept != (i == 0) {
+			t.Errorf("offer %d: %+v, %v", i, answer, err)
+		}
+		if i == 1 && !strings.Contains(answer.Reason, "consumed by job "+first.ID().Short()) {
+			t.Errorf("reason %q", answer.Reason)
+		}
+	}
+}
+
 func TestStrangersLeaveNoTrace(t *testing.T) {
 	s := newStudy(t)
-	state := t.TempDir()
+	state := stateDir(t)
 	d := newDecider(t, s, state)
 	decideOn(t, d, s.sign(t, s.job(), s.mallo))
 	spoilt := s.sign(t, s.job(), s.alice)
@@ -158,7 +186,7 @@ func TestStrangersLeaveNoTrace(t *testing.T) {
 
 func TestBrokenPolicyRejectsEveryJob(t *testing.T) {
 	s := newStudy(t)
-	d := newDecider(t, s, t.TempDir())
+	d := newDecider(t, s, stateDir(t))
 	for name, text := range map[string]string{"syntax": "allow: [", "denied column": allowAll + "deny_columns: [hight]\n"} {
 		writeFile(t, d.policy, text)
 		answer := decideOn(t, d, s.sign(t, s.job(), s.alice))
@@ -176,7 +204,7 @@ func TestBrokenPolicyRejectsEveryJob(t *testing.T) {
 
 func TestDeniedColumnInWhere(t *testing.T) {
 	s := newStudy(t)
-	d := newDecider(t, s, t.TempDir())
+	d := newDecider(t, s, stateDir(t))
 	writeFile(t, d.policy, allowAll+"deny_columns: [sex]\n")
 	answer := decideOn(t, d, s.sign(t, s.job(), s.alice))
 	if answer.Accept || !strings.Contains(answer.Reason, "denies column sex") {
@@ -186,7 +214,7 @@ func TestDeniedColumnInWhere(t *testing.T) {
 
 func TestSiteWithoutItsFileRejects(t *testing.T) {
 	s := newStudy(t)
-	d := newDecider(t, s, t.TempDir())
+	d := newDecider(t, s, stateDir(t))
 	path := s.path("hospital-1.csv")
 	for name, spoil := range map[string]func(){
 		"gone":           func() { os.Remove(path) },
@@ -206,7 +234,7 @@ func TestSiteWithoutItsFileRejects(t *testing.T) {
 
 func TestRecordSaysWhatIsRevealedToWhom(t *testing.T) {
 	s := newStudy(t)
-	state := t.TempDir()
+	state := stateDir(t)
 	d := newDecider(t, s, state)
 	signed := s.sign(t, s.job(), s.alice)
 	decideOn(t, d, signed)

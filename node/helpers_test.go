@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,11 +25,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait of a test; only a broken test reaches it.
 const patience = 30 * time.Second
 
+// copyDir makes a private copy of a state directory.
 func copyDir(t *testing.T, from, to string) {
 	t.Helper()
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// stateDir is where a store can be made.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "state")
 }
 
 func writeFile(t *testing.T, path, text string) {
@@ -38,14 +49,20 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
+// freeAddress returns an address to listen on later. Its port lies below those
+// that the system hands out, which a connection of somebody else could take
+// meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+mathrand.IntN(10_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // canary is a value that stands in one hospital's file and nowhere else.

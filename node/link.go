@@ -20,7 +20,7 @@ import (
 // link keeps this node attached to the coordinator over one gRPC stream and
 // attaches again, with backoff, whenever the stream is lost. Nothing that
 // matters depends on a message getting through: decisions are asked for again,
-// outcomes are told until acknowledged.
+// outcomes are told at every attachment until they are acknowledged.
 type link struct {
 	address string
 	tls     *tls.Config
@@ -34,7 +34,6 @@ type link struct {
 	// Messages come one after the other. Its error ends the attachment.
 	handle func(ctx context.Context, m *api.ToNode) (*api.FromNode, error)
 
-	resend  time.Duration // how often unacknowledged outcomes are told again
 	current atomic.Pointer[attachment]
 }
 
@@ -65,7 +64,7 @@ func (l *link) run(ctx context.Context) {
 			delays.Reset()
 		}
 		delay := delays.NextBackOff()
-		l.log.Warn("not attached to the coordinator", "error", err, "again_in", delay)
+		l.log.Warn("not attached to the coordinator", "error", err, "again_in", rounded(delay))
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
@@ -104,7 +103,7 @@ func (l *link) hint(m *api.FromNode) {
 // coordinator said anything on it.
 func (l *link) attach(ctx context.Context) (heard bool, err error) {
 	conn, err := grpc.NewClient("passthrough:///"+l.address,
-		grpc.WithTransportCredentials(credentials.NewTLS(l.tls)),
+		grpc.WithTransportCredentials(credentials.NewTLS(l.tls)), grpc.WithNoProxy(),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: wire.PingEvery, Timeout: wire.PingWithin}))
 	if err != nil {
 		return false, err
@@ -124,13 +123,15 @@ func (l *link) attach(ctx context.Context) (heard bool, err error) {
 		return false, drain(stream)
 	}
 	a := &attachment{out: make(chan *api.FromNode, outDepth), done: ctx.Done()}
+	// From here on an outcome is told, and those stored before are read by write:
+	// none falls between.
+	l.current.Store(a)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		defer cancel() // what cannot be written to is lost
 		l.write(ctx, stream, a.out)
 	}()
-	l.current.Store(a)
 	l.log.Info("attached to the coordinator", "address", l.address)
 	heard, err = l.read(ctx, stream)
 	l.current.Store(nil)
@@ -164,11 +165,8 @@ func (l *link) read(ctx context.Context, stream grpc.BidiStreamingClient[api.Fro
 	}
 }
 
-// write sends what is told, and the unacknowledged outcomes at the beginning
-// and from time to time.
+// write sends the unacknowledged outcomes, and then what is told.
 func (l *link) write(ctx context.Context, stream grpc.BidiStreamingClient[api.FromNode, api.ToNode], out <-chan *api.FromNode) {
-	ticker := time.NewTicker(l.resend)
-	defer ticker.Stop()
 	if !l.sendPending(ctx, stream) {
 		return
 	}
@@ -177,10 +175,6 @@ func (l *link) write(ctx context.Context, stream grpc.BidiStreamingClient[api.Fr
 		case m := <-out:
 			if stream.Send(m) != nil {
 				return // Recv tells why
-			}
-		case <-ticker.C:
-			if !l.sendPending(ctx, stream) {
-				return
 			}
 		case <-ctx.Done():
 			return

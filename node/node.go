@@ -27,6 +27,7 @@ type Node struct {
 	decider *decider
 	link    *link
 	runs    *runs
+	offers  *offers
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -50,7 +51,7 @@ func Start(ctx context.Context, c *Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{setup: s, log: log, runs: newRuns(c.Jobs), done: make(chan struct{})}
+	n := &Node{setup: s, log: log, runs: newRuns(c.Jobs), offers: newOffers(), done: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancelCause(ctx)
 	if err := n.open(); err != nil {
 		n.cancel(err)
@@ -63,8 +64,10 @@ func Start(ctx context.Context, c *Config, log *slog.Logger) (*Node, error) {
 		defer close(n.done)
 		<-n.ctx.Done()
 		tasks.Wait()
-		n.runs.group.Wait() // no message starts a job any more
+		n.offers.group.Wait() // no message comes any more
+		n.runs.group.Wait()
 		n.closed = n.release()
+		log.Info("node stopped")
 	}()
 	log.Info("node started", "study", s.roster.Roster.Study, "roster", s.roster.Hash, "version", s.roster.Roster.Version,
 		"listen", n.net.Addr(), "metrics", n.monitor.Addr(), "party", n.isParty(), "datasets", s.data.names())
@@ -120,7 +123,6 @@ func (n *Node) newLink() *link {
 		hello:   n.hello,
 		pending: n.store.unacknowledged,
 		handle:  n.handle,
-		resend:  n.config.Timeout,
 	}
 }
 
@@ -178,7 +180,7 @@ func (n *Node) begin(ctx context.Context, record *Record, task *protocols.Task, 
 		n.link.tell(outcomeMessage(outcome))
 		return nil
 	}
-	if err := n.store.begin(ctx, record.Job, session, now); err != nil {
+	if err := n.store.begin(ctx, record.Job, task.Decisions, session, now); err != nil {
 		return err
 	}
 	log := n.log.With("job", record.Job.Short(), "session", session)

@@ -3,10 +3,15 @@ package node
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"io"
+	"log/slog"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -244,7 +249,7 @@ func TestRunGoesOnWithoutTheCoordinator(t *testing.T) {
 func TestCancelInMidJob(t *testing.T) {
 	s := newStudy(t)
 	o := openOffice(t, s)
-	nodes := s.startAll(t)
+	s.startAll(t)
 	o.hellos(t)
 	signed, answers := startTwo(t, s, o)
 	id := signed.ID()
@@ -259,15 +264,24 @@ func TestCancelInMidJob(t *testing.T) {
 	for hospital := 1; hospital <= 3; hospital++ {
 		o.desk(hospital).send(t, endMessage(id, "", signature))
 	}
+	ended := make(map[int]*api.Outcome)
 	for hospital := 1; hospital <= 2; hospital++ {
-		if outcome := o.desk(hospital).outcome(t); outcome.Share != nil || outcome.Error != "cancelled by its signer, alice" && !strings.Contains(outcome.Error, "hospital-") {
+		outcome := o.desk(hospital).outcome(t)
+		ended[hospital] = outcome
+		if outcome.Share != nil || outcome.Error != "cancelled by its signer, alice" && !strings.Contains(outcome.Error, "hospital-") {
 			t.Errorf("outcome of hospital %d is %v", hospital, outcome)
 		}
 	}
 	s.logs.wait(t, "node=hospital-3", "withdrawn before its start")
+	// A start that comes after all is answered with how the job ended.
 	o.start(t, signed, answers, 1, 2, 3)
-	for _, n := range nodes {
-		s.logs.wait(t, "node="+n.config.Name, "refused", "a start of job")
+	for hospital := 1; hospital <= 2; hospital++ {
+		if again := o.desk(hospital).outcome(t); !proto.Equal(again, ended[hospital]) {
+			t.Errorf("outcome of hospital %d is %v now", hospital, again)
+		}
+	}
+	if outcome := o.desk(3).outcome(t); outcome.Error != "the job is cancelled at this node and cannot begin; sign it again" {
+		t.Errorf("outcome of hospital 3 is %v", outcome)
 	}
 	next := s.sign(t, s.job(), s.alice)
 	answers, outcomes := runTogether(t, o, next)
@@ -312,7 +326,9 @@ func TestCrashInMidJob(t *testing.T) {
 		t.Errorf("outcome is %v", outcome)
 	}
 	o.start(t, signed, answers, 1)
-	s.logs.wait(t, "refused", "which is failed here")
+	if again := o.desk(1).outcome(t); again.Error != restarted {
+		t.Errorf("a start is answered with %v", again)
+	}
 	if r, err := n.store.record(t.Context(), signed.ID()); err != nil || r.State != Failed || r.Error != restarted {
 		t.Errorf("record is %+v, %v", r, err)
 	}
@@ -355,7 +371,6 @@ func TestUnexpectedMessagesAreRefused(t *testing.T) {
 	}{
 		{&api.ToNode{}, "unknown message"},
 		{&api.ToNode{Body: &api.ToNode_Offer{Offer: &api.SignedJob{Job: []byte("{}")}}}, "an offer: signer has 0 bytes"},
-		{startMessage(other, answers), "which is unknown here"},
 		{startMessage(signed, answers[:2]), "decision of node hospital-3 is missing"},
 		{startMessage(signed, append(slices.Clone(answers), answers...)), "6 decisions for 3 nodes"},
 		{startMessage(signed, []*api.Decision{answers[0], answers[1], decisionMessage(foreign).GetDecision()}), "no node of the study"},
@@ -370,6 +385,10 @@ func TestUnexpectedMessagesAreRefused(t *testing.T) {
 		s.logs.wait(t, "level=WARN", "refused from the coordinator", r.word)
 	}
 	o.desk(1).send(t, &api.ToNode{Body: &api.ToNode_Acknowledge{Acknowledge: &api.JobRef{Id: []byte("short")}}})
+	o.start(t, other, answers, 1)
+	if outcome := o.desk(1).outcome(t); outcome.Error != "the job is unknown at this node and cannot begin; sign it again" {
+		t.Errorf("the start of a job that was never offered is answered with %v", outcome)
+	}
 
 	o.start(t, signed, answers, 1, 1, 2, 3) // a duplicate of a start is refused, too
 	s.logs.wait(t, "refused from the coordinator", "a start of job")
@@ -378,6 +397,205 @@ func TestUnexpectedMessagesAreRefused(t *testing.T) {
 		outcomes = append(outcomes, o.desk(hospital).outcome(t))
 	}
 	checkSums(t, s.open(t, signed, answers, outcomes))
+}
+
+// TestCoordinatorThatForgot has started and taken over a job, and then knows less
+// than that, as after a return to an older copy of its state.
+func TestCoordinatorThatForgot(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	answers := o.accepted(t, signed)
+	o.start(t, signed, answers, 1, 2, 3)
+	var outcomes []*api.Outcome
+	for hospital := 1; hospital <= 3; hospital++ {
+		outcomes = append(outcomes, o.desk(hospital).outcome(t))
+	}
+	// Not acknowledged: offered and started anew, the job brings the same result.
+	again := o.accepted(t, signed)
+	o.start(t, signed, again, 1, 2, 3)
+	for i := range nodes {
+		if !proto.Equal(again[i], answers[i]) {
+			t.Errorf("hospital %d decided anew", i+1)
+		}
+		if outcome := o.desk(i + 1).outcome(t); !proto.Equal(outcome, outcomes[i]) {
+			t.Errorf("hospital %d: another outcome", i+1)
+		}
+	}
+	checkSums(t, s.open(t, signed, answers, outcomes))
+	// Acknowledged: the share is gone, and nobody need wait for it.
+	id := signed.ID()
+	o.acknowledge(t, 1, id[:])
+	o.start(t, signed, answers, 1)
+	if outcome := o.desk(1).outcome(t); outcome.Share != nil || outcome.Error != "the job is done at this node and cannot begin; sign it again" {
+		t.Errorf("outcome is %v", outcome)
+	}
+	if r, err := nodes[0].store.record(t.Context(), id); err != nil || r.State != Done || r.Error != "" {
+		t.Errorf("record is %+v, %v", r, err)
+	}
+}
+
+func TestLogIsForPeople(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	logs := new(logs)
+	var nodes []*Node
+	for hospital := 1; hospital <= 3; hospital++ {
+		n, err := Start(context.Background(), s.config(hospital), slog.New(slog.NewJSONHandler(logs, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer n.Close()
+		nodes = append(nodes, n)
+	}
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	_, outcomes := runTogether(t, o, signed)
+	if err := nodes[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	ended := 0
+	var last map[string]any
+	for text := range strings.Lines(logs.text()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(text), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry["node"] == "hospital-1" {
+			last = entry
+		}
+		if id, ok := entry["job"]; ok && id != signed.ID().Short() {
+			t.Errorf("job %v", id)
+		}
+		if entry["msg"] != "job ended" {
+			continue
+		}
+		ended++
+		if want := hex.EncodeToString(outcomes[0].Share.Session[:8]); entry["session"] != want {
+			t.Errorf("session is %v, want %s", entry["session"], want)
+		}
+		took, ok := entry["took"].(string)
+		if _, err := time.ParseDuration(took); !ok || err != nil {
+			t.Errorf("took %v", entry["took"])
+		}
+	}
+	if ended != 3 || last["msg"] != "node stopped" {
+		t.Errorf("%d jobs ended, the last words of hospital-1 are %v", ended, last)
+	}
+}
+
+// TestHangingStorage lets a look at the file hang, as a network mount does.
+func TestHangingStorage(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	c := s.config(1)
+	c.Timeout = time.Second
+	n, err := Start(context.Background(), c, s.logs.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	o.desk(1).hello(t)
+	f := n.data.files["lung"]
+	answers := make(chan struct{})
+	f.header = func(context.Context) error { <-answers; return nil } // as a call into the system: no context ends it
+	defer func() {
+		close(answers)
+		eventually(t, "end of the look at the file", func() bool { return !f.looking() })
+	}()
+	first, second := s.sign(t, s.job(), s.alice), s.sign(t, s.job(), s.alice)
+	o.desk(1).send(t, offerMessage(first))
+	o.desk(1).send(t, offerMessage(first))
+	o.desk(1).send(t, endMessage(first.ID(), "it waited too long", nil))
+	o.desk(1).send(t, &api.ToNode{})
+	s.logs.wait(t, "refused from the coordinator", "unknown message") // while the offer waits
+	if d := o.desk(1).decision(t); d.Accept || !strings.Contains(d.Reason, "its file for dataset lung cannot be used") {
+		t.Errorf("decision is %v", d)
+	}
+	s.logs.wait(t, "the file cannot be used", "was not opened within 1s")
+	o.desk(1).send(t, offerMessage(second))
+	if d := o.desk(1).decision(t); d.Accept {
+		t.Error("accepted a job whose file nobody can open")
+	}
+	n.decider.data.patience = time.Hour // only the node's end can end this offer
+	third := s.sign(t, s.job(), s.alice)
+	o.desk(1).send(t, offerMessage(third))
+	eventually(t, "waiting offer", func() bool { return n.offers.waits(third.ID()) })
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	records, err := ReadRecords(t.Context(), c.State)
+	if err != nil || len(records) != 2 {
+		t.Errorf("%d records, %v: a node that stops has decided nothing", len(records), err)
+	}
+}
+
+// looking says whether the file is being opened.
+func (f *file) looking() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.look != nil
+}
+
+func (o *offers) waits(id job.Hash) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, waits := o.ends[id]
+	return waits
+}
+
+// TestEndThatComesWhileAnOfferWaits must find the job once it is decided.
+func TestEndThatComesWhileAnOfferWaits(t *testing.T) {
+	s := newStudy(t)
+	o := openOffice(t, s)
+	n := s.start(t, s.config(1))
+	o.desk(1).hello(t)
+	signed := s.sign(t, s.job(), s.alice)
+	f := n.data.files["lung"]
+	f.mu.Lock() // the look at the file waits here
+	o.desk(1).send(t, offerMessage(signed))
+	eventually(t, "waiting offer", func() bool { return n.offers.waits(signed.ID()) })
+	o.desk(1).send(t, endMessage(signed.ID(), "not everybody answered", nil))
+	o.desk(1).send(t, &api.ToNode{})
+	s.logs.wait(t, "refused from the coordinator", "unknown message")
+	f.mu.Unlock()
+	if d := o.desk(1).decision(t); !d.Accept {
+		t.Errorf("rejected: %s", d.Reason)
+	}
+	eventually(t, "withdrawn job", func() bool {
+		r, err := n.store.record(t.Context(), signed.ID())
+		return err == nil && r.State == Cancelled && strings.Contains(r.Error, "not everybody answered")
+	})
+}
+
+// proxied names, in the environment of a child process of this test, that it is
+// the child: a program looks for proxies in its environment once.
+const proxied = "CONSILIUM_TEST_PROXIED"
+
+// TestNoProxyBetweenNodeAndCoordinator attaches at an address that is not known
+// to be this machine's: for those no proxy would be asked.
+func TestNoProxyBetweenNodeAndCoordinator(t *testing.T) {
+	if os.Getenv(proxied) == "" {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoProxyBetweenNodeAndCoordinator$")
+		child.Env = append(os.Environ(), proxied+"=1", "HTTPS_PROXY=http://"+freeAddress(t), "https_proxy=", "NO_PROXY=", "no_proxy=")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	s := newStudy(t)
+	o := openOffice(t, s)
+	r := *s.roster.Roster
+	_, port, err := net.SplitHostPort(r.Coordinator.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Coordinator.Address = net.JoinHostPort("0.0.0.0", port)
+	s.writeRoster(t, &r)
+	s.start(t, s.config(1))
+	o.desk(1).hello(t)
 }
 
 func TestFileOutOfRangeFailsTheJobWithoutTellingWhere(t *testing.T) {
@@ -466,7 +684,9 @@ func TestAcceptedJobThatExpiredFails(t *testing.T) {
 		t.Errorf("outcome is %q", outcome.Error)
 	}
 	o.start(t, signed, answers, 1)
-	s.logs.wait(t, "refused", "which is failed here")
+	if outcome := o.desk(1).outcome(t); !strings.Contains(outcome.Error, "expired") {
+		t.Errorf("the outcome is %q now", outcome.Error)
+	}
 }
 
 func TestSeveralJobsAtOnce(t *testing.T) {

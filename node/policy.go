@@ -17,12 +17,16 @@ type Policy struct {
 	DenyColumns []string `yaml:"deny_columns"` // wins over every rule
 }
 
-// Rule allows what matches all of its four lists; "*" matches everything.
+// Rule allows what matches all of its lists; "*" matches everything. Who may
+// open the result is the signer's choice: a rule without recipients allows the
+// signer alone, so that a client whom this site allows nothing gets nothing by
+// another's job.
 type Rule struct {
-	Signers  []string `yaml:"signers"`  // client names of the roster
-	Datasets []string `yaml:"datasets"` // dataset names of the roster
-	Analyses []string `yaml:"analyses"` // words of the job file
-	Columns  []string `yaml:"columns"`  // of the where-clause, too
+	Signers    []string `yaml:"signers"`    // client names of the roster
+	Recipients []string `yaml:"recipients"` // the same; left out: the signer itself
+	Datasets   []string `yaml:"datasets"`   // dataset names of the roster
+	Analyses   []string `yaml:"analyses"`   // words of the job file
+	Columns    []string `yaml:"columns"`    // of the where-clause, too
 }
 
 const anything = "*"
@@ -55,8 +59,21 @@ type ruleList struct {
 	values []string
 }
 
+// lists returns the lists that the rule must have, and those it has.
 func (r *Rule) lists() []ruleList {
-	return []ruleList{{"signers", r.Signers}, {"datasets", r.Datasets}, {"analyses", r.Analyses}, {"columns", r.Columns}}
+	all := []ruleList{{"signers", r.Signers}, {"datasets", r.Datasets}, {"analyses", r.Analyses}, {"columns", r.Columns}}
+	if r.Recipients != nil {
+		all = append(all, ruleList{"recipients", r.Recipients})
+	}
+	return all
+}
+
+// reveals says whether the rule lets the recipient open what the signer asks.
+func (r *Rule) reveals(signer, recipient string) bool {
+	if r.Recipients == nil {
+		return recipient == signer
+	}
+	return matches(r.Recipients, recipient)
 }
 
 func matches(list []string, name string) bool {
@@ -89,7 +106,7 @@ func (p *Policy) Unknown(r *job.Roster) []string {
 		}
 	}
 	for _, rule := range p.Allow {
-		for _, name := range rule.Signers {
+		for _, name := range slices.Concat(rule.Signers, rule.Recipients) {
 			_, ok := r.Client(name)
 			add("client", name, ok)
 		}
@@ -102,8 +119,9 @@ func (p *Policy) Unknown(r *job.Roster) []string {
 }
 
 // Decide returns nil when the policy allows the job, and else an error that
-// names the first thing that no rule allows. It never widens: no rule, no job.
-func (p *Policy) Decide(signer string, plan *protocols.Plan, j *job.Job) error {
+// names the first thing that no rule allows. Signer and recipient are names of
+// the roster. It never widens: no rule, no job.
+func (p *Policy) Decide(signer, recipient string, plan *protocols.Plan, j *job.Job) error {
 	columns := plan.Uses()
 	var denied []string
 	for _, c := range columns {
@@ -127,6 +145,9 @@ func (p *Policy) Decide(signer string, plan *protocols.Plan, j *job.Job) error {
 	}
 	if !narrow(func(r Rule) bool { return matches(r.Analyses, j.Analysis) }) {
 		return fmt.Errorf("its policy does not allow analysis %s on dataset %s to %s", j.Analysis, j.Dataset, signer)
+	}
+	if !narrow(func(r Rule) bool { return r.reveals(signer, recipient) }) {
+		return fmt.Errorf("its policy does not allow %s to open the result of %s on dataset %s that %s asks for", recipient, j.Analysis, j.Dataset, signer)
 	}
 	missing := fewestMissing(rules, columns)
 	if len(missing) > 0 {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func TestPolicyDecides(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			plan := &protocols.Plan{Columns: test.columns}
-			err := p.Decide(test.signer, plan, &job.Job{Dataset: test.dataset, Analysis: test.analysis})
+			err := p.Decide(test.signer, test.signer, plan, &job.Job{Dataset: test.dataset, Analysis: test.analysis})
 			if test.want == "" && err != nil {
 				t.Fatalf("refused: %v", err)
 			}
@@ -67,9 +68,40 @@ func TestPolicyDecides(t *testing.T) {
 	}
 }
 
+func TestPolicyLooksAtTheRecipient(t *testing.T) {
+	const rule = "allow:\n  - {signers: [alice, bob], datasets: ['*'], analyses: ['*'], columns: ['*']%s}\n"
+	for _, test := range []struct {
+		recipients, signer, recipient string
+		allowed                       bool
+	}{
+		{"", "alice", "alice", true},
+		{"", "alice", "bob", false}, // although bob may ask the same himself
+		{"", "alice", "mallory", false},
+		{"", "alice", "", false},
+		{", recipients: [registry]", "alice", "registry", true},
+		{", recipients: [registry]", "alice", "alice", false},
+		{", recipients: [registry]", "mallory", "registry", false},
+		{", recipients: ['*']", "alice", "mallory", true},
+	} {
+		p := parsePolicy(t, fmt.Sprintf(rule, test.recipients))
+		err := p.Decide(test.signer, test.recipient, &protocols.Plan{}, &job.Job{Dataset: "lung", Analysis: "describe"})
+		if (err == nil) != test.allowed {
+			t.Errorf("%q, %s for %s: %v", test.recipients, test.signer, test.recipient, err)
+		}
+		if test.signer == "alice" && err != nil && !strings.Contains(err.Error(), "does not allow "+test.recipient+" to open the result of describe") {
+			t.Errorf("%q, %s for %s: %v", test.recipients, test.signer, test.recipient, err)
+		}
+	}
+	roster := &job.Roster{Clients: []job.Client{{Name: "alice"}}}
+	p := parsePolicy(t, "allow: [{signers: [alice], recipients: [registry], datasets: ['*'], analyses: ['*'], columns: ['*']}]\n")
+	if got := p.Unknown(roster); !slices.Equal(got, []string{"client registry"}) {
+		t.Errorf("unknown names are %v", got)
+	}
+}
+
 func TestPolicyAllowsNothingByDefault(t *testing.T) {
 	for _, text := range []string{"allow: []\n", "deny_columns: [age]\n"} {
-		err := parsePolicy(t, text).Decide("alice", &protocols.Plan{}, &job.Job{Dataset: "lung", Analysis: "describe"})
+		err := parsePolicy(t, text).Decide("alice", "alice", &protocols.Plan{}, &job.Job{Dataset: "lung", Analysis: "describe"})
 		if err == nil || !strings.Contains(err.Error(), "allows nothing to alice") {
 			t.Errorf("%q: got %v", text, err)
 		}
@@ -92,7 +124,7 @@ func TestPolicySeesEveryColumnOfAPlan(t *testing.T) {
 			Allow:       []Rule{{Signers: []string{"*"}, Datasets: []string{"*"}, Analyses: []string{"*"}, Columns: []string{"*"}}},
 			DenyColumns: []string{column},
 		}
-		if err := p.Decide("alice", plan, asked); err == nil || !strings.Contains(err.Error(), "denies column "+column) {
+		if err := p.Decide("alice", "alice", plan, asked); err == nil || !strings.Contains(err.Error(), "denies column "+column) {
 			t.Errorf("%s: got %v", column, err)
 		}
 	}
@@ -102,10 +134,11 @@ func TestPolicyErrors(t *testing.T) {
 	tests := []struct{ name, policy, want string }{
 		{"empty", "", "the file is empty"},
 		{"unknown key", "permit: []\n", `unknown key "permit": known: allow, deny_columns`},
-		{"unknown key in a rule", "allow:\n  - signers: [a]\n    tables: [b]\n", `unknown key "tables": known: signers, datasets, analyses, columns`},
+		{"unknown key in a rule", "allow:\n  - signers: [a]\n    tables: [b]\n", `unknown key "tables": known: signers, recipients, datasets, analyses, columns`},
 		{"no columns", "allow:\n  - {signers: [a], datasets: [b], analyses: [c]}\n", "allow rule 1 has no columns"},
 		{"empty signers", "allow:\n  - {signers: [], datasets: [b], analyses: [c], columns: [d]}\n", "allow rule 1 has no signers"},
 		{"empty name", "allow:\n  - {signers: [a], datasets: [''], analyses: [c], columns: [d]}\n", "an empty name in datasets"},
+		{"empty recipients", "allow:\n  - {signers: [a], recipients: [], datasets: [b], analyses: [c], columns: [d]}\n", "allow rule 1 has no recipients"},
 		{"deny star", "deny_columns: ['*']\n", "to deny everything"},
 		{"a list instead of rules", "- a\n", "cannot take a list as Policy"},
 		{"broken YAML", "allow: [", "policy: line 1: did not find"},
@@ -152,7 +185,7 @@ func FuzzParsePolicy(f *testing.F) {
 		if err != nil {
 			return
 		}
-		err = p.Decide(signer, &protocols.Plan{Columns: []string{"age"}}, &job.Job{Dataset: dataset, Analysis: "describe"})
+		err = p.Decide(signer, signer, &protocols.Plan{Columns: []string{"age"}}, &job.Job{Dataset: dataset, Analysis: "describe"})
 		if err == nil && len(p.Allow) == 0 {
 			t.Error("a policy without a rule allows a job")
 		}

@@ -48,6 +48,6 @@ func (p *progress) end() {
 
 func (p *progress) endPhase(now time.Time) {
 	if p.phase != "" {
-		p.log.Info("phase ended", "phase", p.phase, "took", now.Sub(p.since))
+		p.log.Info("phase ended", "phase", p.phase, "took", rounded(now.Sub(p.since)))
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"consilium/api"
+	"consilium/api/wire"
 	"consilium/daemon"
 	"consilium/job"
 )
@@ -26,22 +29,25 @@ const (
 	Cancelled State = "cancelled"
 )
 
-// Record is what a node keeps of one job, for good: who asked what, what this
-// node answered, what it let out and to whom. It holds no value of a result.
+// Record is what a node keeps of one job, for good: who asked what, what every
+// node answered, what this one let out and to whom. It holds no value of a
+// result. Verify tells what of it is proven.
 type Record struct {
 	Job       job.Hash
 	Signed    job.Signed   // the job's exact bytes, so that an auditor verifies them
 	Signer    string       // roster name
 	Recipient string       // roster name of who may open the result
 	Reveals   []string     // what the recipient learns if the job is done
-	Decision  job.Decision // as it was signed
+	Decision  job.Decision // this node's, as it was signed
 	Decided   time.Time
 	State     State
-	Session   []byte // 32 bytes once started
+	Decisions []job.Decision // every node's, once started
+	Session   []byte         // 32 bytes once started: it follows from Decisions
 	Started   time.Time
 	Ended     time.Time
-	Error     string // why it failed
-	Outcome   []byte // SHA-256 of the outcome that left this node; a party's holds its sealed share
+	Error     string            // why it failed
+	Share     *job.ShareReceipt // of the sealed share that a compute party let out
+	Outcome   []byte            // job.OutcomeHash of what this node told the coordinator
 }
 
 // ReadRecords reads the record of a node from its state directory, oldest
@@ -67,31 +73,62 @@ func ReadRecords(ctx context.Context, dir string) ([]Record, error) {
 
 const selectRecord = `SELECT id, bytes, signer, signature, signer_name, recipient_name, reveals,
 	node, accept, reason, nonce, decision_signature, decided,
-	state, session, started, ended, error, outcome_hash FROM jobs`
+	state, decisions, session, started, ended, error, share_outputs, share_signature, outcome_hash FROM jobs`
 
 // scanRecord reads one row of selectRecord.
 func scanRecord(row interface{ Scan(...any) error }) (*Record, error) {
 	var (
-		r              Record
-		id             []byte
-		reveals        string
-		decided        int64
-		started, ended sql.NullInt64
+		r                             Record
+		id                            []byte
+		reveals                       string
+		decided                       int64
+		started, ended                sql.NullInt64
+		decisions, outputs, signature []byte
 	)
 	err := row.Scan(&id, &r.Signed.Bytes, &r.Signed.Signer, &r.Signed.Signature, &r.Signer, &r.Recipient, &reveals,
 		&r.Decision.Node, &r.Decision.Accept, &r.Decision.Reason, &r.Decision.Nonce, &r.Decision.Signature, &decided,
-		&r.State, &r.Session, &started, &ended, &r.Error, &r.Outcome)
+		&r.State, &decisions, &r.Session, &started, &ended, &r.Error, &outputs, &signature, &r.Outcome)
 	if err != nil {
 		return nil, err
 	}
-	if len(id) != len(r.Job) {
-		return nil, errors.New("a job's id in the store has the wrong length; restore the state directory from a copy")
+	if r.Job, err = wire.HashFrom("stored job id", id); err != nil {
+		return nil, err
 	}
-	copy(r.Job[:], id)
 	r.Decision.Job = r.Job
 	r.Decided = time.UnixMilli(decided)
 	r.Started, r.Ended = timeOf(started), timeOf(ended)
-	return &r, json.Unmarshal([]byte(reveals), &r.Reveals)
+	if err := json.Unmarshal([]byte(reveals), &r.Reveals); err != nil {
+		return nil, fmt.Errorf("stored job %s: %w", r.Job.Short(), err)
+	}
+	if err := r.scanRun(decisions, outputs, signature); err != nil {
+		return nil, fmt.Errorf("stored job %s: %w", r.Job.Short(), err)
+	}
+	return &r, nil
+}
+
+// scanRun reads what a job has once it was started and, of a party, once it is done.
+func (r *Record) scanRun(decisions, outputs, signature []byte) error {
+	if decisions == nil {
+		return nil
+	}
+	var start api.Start
+	err := proto.Unmarshal(decisions, &start)
+	if err == nil {
+		r.Decisions, err = wire.DecisionsFrom(start.GetDecisions(), job.MaxNodes)
+	}
+	if err != nil || signature == nil {
+		return err
+	}
+	session, err := wire.HashFrom("session", r.Session)
+	if err != nil {
+		return err
+	}
+	hash, err := wire.HashFrom("outputs of the share", outputs)
+	if err != nil {
+		return err
+	}
+	r.Share = &job.ShareReceipt{Party: r.Decision.Node, Session: session, Outputs: hash, Signature: signature}
+	return nil
 }
 
 func timeOf(ms sql.NullInt64) time.Time {

@@ -114,7 +114,7 @@ func (n *Node) conclude(ctx context.Context, r *run, share *job.SealedShare, err
 	took := now.Sub(r.began)
 	n.metrics.running.Dec()
 	n.metrics.ended(state, took)
-	r.log.Info("job ended", "state", state, "error", outcome.Error, "took", took)
+	r.log.Info("job ended", "state", state, "error", outcome.Error, "took", rounded(took))
 	if err := n.store.finish(context.WithoutCancel(ctx), state, outcome, now); err != nil {
 		n.fail(fmt.Errorf("store: the end of job %s cannot be stored: %w; mend the state directory and start again", r.id.Short(), err))
 		return

@@ -18,7 +18,7 @@ type store struct{ db *daemon.Store }
 const storeFile = "node.db"
 
 // storeVersion is the version of the tables, kept in the file's user_version.
-const storeVersion = 1
+const storeVersion = 2
 
 const storeTables = `
 CREATE TABLE nonces (
@@ -44,11 +44,14 @@ CREATE TABLE jobs (
 	decided            INTEGER NOT NULL, -- unix milliseconds, as all times here
 	state              TEXT NOT NULL,
 	session            BLOB,
+	decisions          BLOB,             -- every node's, from which the session follows: a Start message
 	started            INTEGER,
 	error              TEXT NOT NULL DEFAULT '',
 	ended              INTEGER,
 	outcome            BLOB,             -- what is still to be told; NULL once acknowledged
-	outcome_hash       BLOB              -- SHA-256 of what left this node
+	share_outputs      BLOB,             -- hash of what this node sealed, if it is a compute party
+	share_signature    BLOB,             -- its signature over that
+	outcome_hash       BLOB              -- job.OutcomeHash of what left this node
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX jobs_state ON jobs (state);

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"consilium/api"
+	"consilium/api/wire"
 	"consilium/daemon"
 	"consilium/job"
 )
@@ -63,22 +63,38 @@ func (s *store) record(ctx context.Context, id job.Hash) (*Record, error) {
 	return r, err
 }
 
-// begin turns an accepted job into a running one. No job begins twice.
-func (s *store) begin(ctx context.Context, id job.Hash, session [32]byte, now time.Time) error {
-	return s.move(ctx, "UPDATE jobs SET state = ?, session = ?, started = ? WHERE id = ? AND state = ?",
-		Running, session[:], now.UnixMilli(), id[:], Accepted)
+// begin turns an accepted job into a running one, in the session that follows
+// from the decisions. No job begins twice.
+func (s *store) begin(ctx context.Context, id job.Hash, decisions []job.Decision, session [32]byte, now time.Time) error {
+	b, err := proto.Marshal(&api.Start{JobId: id[:], Decisions: wire.DecisionsTo(decisions)})
+	if err != nil {
+		return err
+	}
+	return s.move(ctx, "UPDATE jobs SET state = ?, decisions = ?, session = ?, started = ? WHERE id = ? AND state = ?",
+		Running, b, session[:], now.UnixMilli(), id[:], Accepted)
 }
 
 // finish ends an accepted or running job and keeps its outcome until it is
-// acknowledged.
+// acknowledged; of a share the receipt stays for good.
 func (s *store) finish(ctx context.Context, state State, o *api.Outcome, now time.Time) error {
 	b, err := proto.Marshal(o)
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(b)
-	return s.move(ctx, "UPDATE jobs SET state = ?, error = ?, ended = ?, outcome = ?, outcome_hash = ? WHERE id = ? AND state IN (?, ?)",
-		state, o.Error, now.UnixMilli(), b, digest[:], o.JobId, Accepted, Running)
+	var receipt *job.ShareReceipt
+	var outputs, signature []byte
+	if o.Share != nil {
+		share, err := wire.ShareFrom(o.Share)
+		if err != nil {
+			return err
+		}
+		receipt = share.Receipt()
+		outputs, signature = receipt.Outputs[:], receipt.Signature
+	}
+	digest := job.OutcomeHash(job.Hash(o.JobId), o.Error, receipt)
+	return s.move(ctx, `UPDATE jobs SET state = ?, error = ?, ended = ?, outcome = ?,
+		share_outputs = ?, share_signature = ?, outcome_hash = ? WHERE id = ? AND state IN (?, ?)`,
+		state, o.Error, now.UnixMilli(), b, outputs, signature, digest[:], o.JobId, Accepted, Running)
 }
 
 // withdraw ends a job that was accepted and never started: there is nothing to
@@ -114,17 +130,28 @@ func (s *store) ids(ctx context.Context, state State) ([]job.Hash, error) {
 
 // unacknowledged returns the outcomes still to be told, oldest first.
 func (s *store) unacknowledged(ctx context.Context) ([]*api.Outcome, error) {
-	return daemon.Query(ctx, s.db.DB, func(rows *sql.Rows) (*api.Outcome, error) {
-		var b []byte
-		if err := rows.Scan(&b); err != nil {
-			return nil, err
-		}
-		o := new(api.Outcome)
-		if err := proto.Unmarshal(b, o); err != nil {
-			return nil, fmt.Errorf("a stored outcome: %w", err)
-		}
-		return o, nil
-	}, "SELECT outcome FROM jobs WHERE outcome IS NOT NULL ORDER BY ended, id")
+	return daemon.Query(ctx, s.db.DB, scanOutcome, "SELECT outcome FROM jobs WHERE outcome IS NOT NULL ORDER BY ended, id")
+}
+
+// outcome returns a job's outcome, or nil when there is none or it is acknowledged.
+func (s *store) outcome(ctx context.Context, id job.Hash) (*api.Outcome, error) {
+	found, err := daemon.Query(ctx, s.db.DB, scanOutcome, "SELECT outcome FROM jobs WHERE id = ? AND outcome IS NOT NULL", id[:])
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+func scanOutcome(rows *sql.Rows) (*api.Outcome, error) {
+	var b []byte
+	if err := rows.Scan(&b); err != nil {
+		return nil, err
+	}
+	o := new(api.Outcome)
+	if err := proto.Unmarshal(b, o); err != nil {
+		return nil, fmt.Errorf("a stored outcome: %w", err)
+	}
+	return o, nil
 }
 
 // acknowledge forgets an outcome that the coordinator has stored.

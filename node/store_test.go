@@ -58,7 +58,7 @@ func decideTest(t *testing.T, s *store) (*Record, []byte) {
 }
 
 func TestStoreKeepsDecisionsOverACrash(t *testing.T) {
-	dir := t.TempDir()
+	dir := stateDir(t)
 	s := openTestStore(t, dir)
 	want, nonce := decideTest(t, s)
 
@@ -85,7 +85,7 @@ func TestStoreKeepsDecisionsOverACrash(t *testing.T) {
 }
 
 func TestStoreConsumesANonceOnce(t *testing.T) {
-	s := openTestStore(t, t.TempDir())
+	s := openTestStore(t, stateDir(t))
 	first, nonce := decideTest(t, s)
 	second, _ := testRecord()
 	second.Signed.Signer = first.Signed.Signer
@@ -102,13 +102,13 @@ func TestStoreConsumesANonceOnce(t *testing.T) {
 }
 
 func TestStoreRunsAJobOnce(t *testing.T) {
-	s := openTestStore(t, t.TempDir())
+	s := openTestStore(t, stateDir(t))
 	r, _ := decideTest(t, s)
 	ctx, now := t.Context(), time.Now()
-	if err := s.begin(ctx, r.Job, [32]byte{1}, now); err != nil {
+	if err := s.begin(ctx, r.Job, nil, [32]byte{1}, now); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.begin(ctx, r.Job, [32]byte{1}, now); err == nil {
+	if err := s.begin(ctx, r.Job, nil, [32]byte{1}, now); err == nil {
 		t.Error("a running job began again")
 	}
 	outcome := &api.Outcome{JobId: r.Job[:], Error: "no"}
@@ -118,23 +118,23 @@ func TestStoreRunsAJobOnce(t *testing.T) {
 	if err := s.finish(ctx, Done, outcome, now); err == nil {
 		t.Error("a failed job ended again")
 	}
-	if err := s.begin(ctx, r.Job, [32]byte{1}, now); err == nil {
+	if err := s.begin(ctx, r.Job, nil, [32]byte{1}, now); err == nil {
 		t.Error("a failed job began again")
 	}
-	if err := s.begin(ctx, job.Hash{9}, [32]byte{1}, now); err == nil {
+	if err := s.begin(ctx, job.Hash{9}, nil, [32]byte{1}, now); err == nil {
 		t.Error("an unknown job began")
 	}
 	withdrawn, _ := decideTest(t, s)
 	if err := s.withdraw(ctx, withdrawn.Job, "cancelled", now); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.begin(ctx, withdrawn.Job, [32]byte{1}, now); err == nil {
+	if err := s.begin(ctx, withdrawn.Job, nil, [32]byte{1}, now); err == nil {
 		t.Error("a withdrawn job began")
 	}
 }
 
 func TestStoreKeepsOutcomesUntilAcknowledged(t *testing.T) {
-	dir := t.TempDir()
+	dir := stateDir(t)
 	s := openTestStore(t, dir)
 	ctx := t.Context()
 	var want []*api.Outcome
@@ -144,7 +144,7 @@ func TestStoreKeepsOutcomesUntilAcknowledged(t *testing.T) {
 			Party: "hospital-1", Session: randomBytes(32), Signature: randomBytes(64),
 			Outputs: []*api.SealedOutput{{Name: "sums", Ciphertext: randomBytes(1000)}},
 		}}
-		if err := s.begin(ctx, r.Job, [32]byte(o.Share.Session), time.Now()); err != nil {
+		if err := s.begin(ctx, r.Job, nil, [32]byte(o.Share.Session), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.finish(ctx, Done, o, time.UnixMilli(int64(i))); err != nil {
@@ -177,7 +177,7 @@ func TestStoreKeepsOutcomesUntilAcknowledged(t *testing.T) {
 }
 
 func TestStoreIsHeldByOneProcess(t *testing.T) {
-	dir := t.TempDir()
+	dir := stateDir(t)
 	s := openTestStore(t, dir)
 	if _, err := openStore(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "in use by another node") {
 		t.Errorf("a second node opened the store: %v", err)
@@ -189,7 +189,7 @@ func TestStoreIsHeldByOneProcess(t *testing.T) {
 }
 
 func TestStoreRefusesANewerVersion(t *testing.T) {
-	dir := t.TempDir()
+	dir := stateDir(t)
 	s := openTestStore(t, dir)
 	if _, err := s.db.ExecContext(t.Context(), "PRAGMA user_version = 99"); err != nil {
 		t.Fatal(err)

@@ -209,7 +209,7 @@ func (b *bar) show(text string, done int) {
 func (b *bar) set(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.text = client.Printable(text, textWidth)
+	b.text = job.Printable(text, textWidth)
 }
 
 func (b *bar) print(text string) {

@@ -8,7 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
 
-	"consilium/client"
+	"consilium/job"
 	"consilium/protocols"
 )
 
@@ -52,7 +52,7 @@ func Table(w io.Writer, t protocols.Table, styled bool) error {
 }
 
 func status(word string) string {
-	word = client.Printable(word, maxCell)
+	word = job.Printable(word, maxCell)
 	if m, ok := meaning[word]; ok {
 		return fmt.Sprintf("%s (%s).", word, m)
 	}
@@ -60,7 +60,7 @@ func status(word string) string {
 }
 
 func writeTable(b *strings.Builder, t protocols.Table, styled bool) {
-	title := client.Printable(t.Title, maxCell)
+	title := job.Printable(t.Title, maxCell)
 	if styled {
 		title = lipgloss.NewStyle().Bold(true).Render(title)
 	}
@@ -71,7 +71,7 @@ func writeTable(b *strings.Builder, t protocols.Table, styled bool) {
 		b.WriteString(grid(t, styled) + "\n")
 	}
 	for _, note := range t.Notes {
-		b.WriteString(client.Printable(note, 4*maxCell) + "\n")
+		b.WriteString(job.Printable(note, 4*maxCell) + "\n")
 	}
 }
 
@@ -91,7 +91,7 @@ func grid(t protocols.Table, styled bool) string {
 		cells := make([]string, len(t.Rows))
 		for i, row := range t.Rows {
 			if c < len(row) {
-				cells[i] = client.Printable(row[c], maxCell)
+				cells[i] = job.Printable(row[c], maxCell)
 			}
 		}
 		cells, right[c] = alignDecimals(cells)
@@ -101,7 +101,7 @@ func grid(t protocols.Table, styled bool) string {
 	}
 	var header []string
 	for _, h := range t.Header {
-		header = append(header, client.Printable(h, maxCell))
+		header = append(header, job.Printable(h, maxCell))
 	}
 	text := layout(header, rows, right, styled)
 	lines := strings.Split(text, "\n")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"consilium/cmd/consilium/setup"
 )
 
 // TestScripts runs the commands that need no running study, as a person types them.
@@ -148,17 +152,56 @@ func TestRunPrintsResults(t *testing.T) {
 			t.Errorf("%s: what will be revealed to whom is not in\n%s", form, stderr)
 		}
 	}
-	stdout, _, code := program(t, "jobs", "--client", w.layout.ClientDir())
-	if code != 0 || strings.Count(stdout, "frequency") != 3 {
-		t.Errorf("jobs: exit code %d\n%s", code, stdout)
+	// Without a terminal nobody can agree: the statement is printed, nothing signed.
+	stdout, stderr, code := program(t, "run", "--client", w.layout.ClientDir(), path)
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "Only researcher") || !strings.Contains(stderr, "add --yes to sign without being asked") {
+		t.Errorf("run without --yes: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	stored, err := filepath.Glob(filepath.Join(w.layout.ClientDir(), "jobs", "*.json"))
+	if err != nil || len(stored) != 3 {
+		t.Fatalf("stored jobs: %v, %v", stored, err)
+	}
+	damaged := filepath.Join(w.layout.ClientDir(), "jobs", strings.Repeat("0", 64)+".json")
+	write(t, damaged, "{")
+	stdout, stderr, code = program(t, "jobs", "--client", w.layout.ClientDir())
+	if code != 0 || strings.Count(stdout, "frequency") != 3 || !strings.Contains(stderr, damaged) {
+		t.Errorf("jobs: exit code %d, stderr %q\n%s", code, stderr, stdout)
 	}
 	stdout, _, code = program(t, "node", "record", filepath.Join(w.layout.Dir, "hospital-4", "state"))
 	if code != 0 || strings.Count(stdout, `researcher asked "frequency" of "visits"`) != 3 {
 		t.Errorf("node record: exit code %d\n%s", code, stdout)
 	}
+	checkRecords(t, w)
 	stdout, _, code = program(t, "datasets", "--client", w.layout.ClientDir())
 	if code != 0 || !strings.Contains(stdout, "visits") || !strings.Contains(stdout, "bili") {
 		t.Errorf("datasets: exit code %d\n%s", code, stdout)
+	}
+}
+
+// checkRecords verifies the nodes' records, and finds what was altered in one.
+func checkRecords(t *testing.T, w *world) {
+	t.Helper()
+	roster := filepath.Join(w.layout.ClientDir(), setup.RosterFile)
+	for _, form := range [][]string{nil, {"--json"}} {
+		for _, name := range []string{"hospital-1", "hospital-5"} { // a party, and one that only watches
+			args := append([]string{"node", "record", filepath.Join(w.layout.Dir, name, "state"), "--verify", roster}, form...)
+			stdout, stderr, code := program(t, args...)
+			if code != 0 || strings.Count(strings.ToLower(stdout), "verified") != 3 {
+				t.Errorf("%v: exit code %d, stderr %q\n%s", args, code, stderr, stdout)
+			}
+		}
+	}
+	state := filepath.Join(w.layout.Dir, "hospital-1", "state")
+	db, err := sql.Open("sqlite", filepath.Join(state, "node.db"))
+	must(t, err)
+	defer db.Close()
+	var id []byte
+	must(t, db.QueryRow("SELECT id FROM jobs ORDER BY decided DESC LIMIT 1").Scan(&id))
+	_, err = db.Exec("UPDATE jobs SET share_outputs = zeroblob(32) WHERE id = ?", id)
+	must(t, err)
+	stdout, stderr, code := program(t, "node", "record", state, "--verify", roster)
+	if code != 1 || strings.Count(stdout, "  verified\n") != 2 || !strings.Contains(stderr, "record of job "+hex.EncodeToString(id[:8])) {
+		t.Errorf("an altered record: exit code %d, stderr %q\n%s", code, stderr, stdout)
 	}
 }
 
@@ -181,6 +224,10 @@ func TestVerify(t *testing.T) {
 		if code != 0 || !strings.HasSuffix(stdout, c.last) {
 			t.Errorf("%s: exit code %d, stderr %q, stdout\n%s", c.dir, code, stderr, stdout)
 		}
+	}
+	stdout, stderr, code := program(t, "verify", filepath.Join("..", "..", "testdata", "reference"), "--only", "describe-lung", "--engine", "mhe")
+	if code != 0 || !strings.Contains(stdout, `SKIP describe-lung`) || !strings.Contains(stdout, `engine "mhe" is not in this version`) {
+		t.Errorf("--engine mhe: exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
 	}
 	wantStrict := []string{"verify", filepath.Join("..", "..", "testdata", "reference"), "--only", "describe-lung", "--strict"}
 	if _, stderr, code := program(t, wantStrict...); code != 1 || !strings.Contains(stderr, "--strict") {

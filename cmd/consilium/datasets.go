@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"consilium/client"
 	"consilium/client/render"
 	"consilium/job"
 	"consilium/node/source"
@@ -112,13 +111,14 @@ func newDatasetsInferCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "infer FILE…",
 		Short: "Propose a dataset's schema from all its files",
-		Long: `Infer reads files of one dataset, CSV or Parquet, and prints an entry for a study
-file: a start to correct by hand. The ranges and lists are those of the data at
-hand and become public with the roster, so widen them to what may occur. The
-rows become the public size of each site's part; round them up if the exact
-number is nobody's business.`,
-		Example: `  consilium datasets infer data/lung/hospital-*.csv
-  consilium datasets infer --name lung registry.parquet >> study.yaml`,
+		Long: `Infer reads files of one dataset, CSV or Parquet, and prints the start of a study
+file to correct by hand: remarks on what to look at, the study's own lines to
+fill in, and the dataset. The ranges and lists are those of the data at hand and
+become public with the roster, so widen them to what may occur. The rows become
+the public size of each site's part; round them up if the exact number is
+nobody's business.`,
+		Example: `  consilium datasets infer data/lung/hospital-*.csv > study.yaml
+  consilium datasets infer --name lung registry.parquet`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			schema, report, err := source.Infer(cmd.Context(), args)
@@ -135,23 +135,36 @@ number is nobody's business.`,
 	return cmd
 }
 
-// writeProposal prints the datasets entry of a study file. Sites are called
-// after their files until somebody writes the nodes' names.
+// writeProposal prints the start of a study file: the dataset, and commented the
+// lines that only people know. Sites are called after their files until somebody
+// writes the nodes' names.
 func writeProposal(out io.Writer, name string, schema *job.Schema, report source.Report) error {
 	d := job.Dataset{Name: name, Schema: *schema}
 	for _, f := range report.Files {
 		node, _, _ := strings.Cut(filepath.Base(f.Path), ".")
-		d.Sites = append(d.Sites, job.Site{Node: node, Rows: f.Rows})
+		d.Sites = append(d.Sites, job.Site{Node: node, Rows: max(1, f.Rows)}) // none can be declared
 	}
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, "# Proposed from %d file(s). Correct names, units, ranges and rows.\n", len(report.Files))
 	for _, note := range report.Notes {
-		fmt.Fprintf(w, "# Look at %s\n", client.Printable(note, 500))
+		fmt.Fprintf(w, "# Look at %s\n", job.Printable(note, 500))
 	}
+	writeStudyLines(w)
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
 	err := e.Encode(map[string]any{"datasets": []job.Dataset{d}})
 	return errors.Join(err, e.Close(), w.Flush())
+}
+
+// writeStudyLines prints what a study file says beside its datasets, as comments.
+func writeStudyLines(w io.Writer) {
+	fmt.Fprint(w, `# For "consilium study create --from" uncomment and fill in these lines:
+# study: NAME
+# parties: [NODE-1, NODE-2, NODE-3]  # the computing nodes, of three organisations
+# disclosure: {min_count: 0, allow_minimum: false, allow_maximum: false}
+# and below, under sites, write the nodes' names as on their cards:
+#   sites: [{node: NODE-1, rows: 100}]
+`)
 }
 
 type checkOptions struct{ roster, dataset, node string }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -15,9 +16,6 @@ import (
 	"consilium/protocols"
 )
 
-// maxListed is how many jobs the coordinator is asked for.
-const maxListed = 1000
-
 const jobTime = "2006-01-02 15:04"
 
 func newJobsCommand() *cobra.Command {
@@ -25,8 +23,8 @@ func newJobsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
 		Short: "List, show, watch and cancel jobs",
-		Long: `Jobs lists the jobs that the coordinator knows of, and works on those that this
-client submitted. A job is named by the first digits of its id.`,
+		Long: `Jobs lists the jobs that this client signed, and works on those that were submitted
+from its directory. A job is named by the first digits of its id.`,
 		Example: `  consilium jobs
   consilium jobs show 3f2a91c07b55d014
   consilium jobs cancel 3f2a`,
@@ -41,8 +39,8 @@ client submitted. A job is named by the first digits of its id.`,
 func newJobsListCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List the jobs that the coordinator knows of",
-		Long:    "List prints every job that the coordinator knows of, and those submitted from here that it does not know.",
+		Short:   "List this client's jobs",
+		Long:    "List prints every job of this client that the coordinator knows, the newest first, and those submitted from here that it does not know.",
 		Example: "  consilium jobs list",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listJobs(cmd, *dir) },
@@ -55,23 +53,27 @@ func listJobs(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	defer conn.Close()
-	jobs, err := conn.List(cmd.Context(), maxListed)
+	ids, err := c.StoredIDs()
 	if err != nil {
 		return err
 	}
-	unknown, err := unknownJobs(c, jobs)
-	if err != nil {
-		return err
+	unlisted := make(map[job.Hash]bool, len(ids))
+	for _, id := range ids {
+		unlisted[id] = true
 	}
 	table := protocols.Table{Header: []string{"Job", "State", "Submitted", "By", "Analysis", "Dataset", "Reason"}}
-	for _, s := range jobs {
+	for s, err := range conn.Jobs(cmd.Context()) {
+		if err != nil {
+			return err
+		}
+		delete(unlisted, s.ID)
 		table.Rows = append(table.Rows, []string{
 			s.ID.Short(), string(s.State), s.Submitted.Format(jobTime), s.Signer, s.Analysis, s.Dataset, s.Reason,
 		})
 	}
-	for _, s := range unknown {
+	for _, s := range storedJobs(c, unlisted, cmd.ErrOrStderr()) {
 		table.Rows = append(table.Rows, []string{
-			s.ID.Short(), "unknown", s.Submitted.Local().Format(jobTime), c.Name(), s.Job.Analysis, s.Job.Dataset, "the coordinator does not list it",
+			s.ID.Short(), "unknown", s.Submitted.Local().Format(jobTime), c.Name(), s.Job.Analysis, s.Job.Dataset, "the coordinator does not know it",
 		})
 	}
 	if len(table.Rows) == 0 {
@@ -81,29 +83,20 @@ func listJobs(cmd *cobra.Command, dir string) error {
 	return render.Table(cmd.OutOrStdout(), table, styled(cmd.OutOrStdout()))
 }
 
-// unknownJobs are those submitted from here that are not among the listed.
-func unknownJobs(c *client.Client, listed []client.Status) ([]*client.Stored, error) {
-	ids, err := c.StoredIDs()
-	if err != nil {
-		return nil, err
-	}
-	missing := make(map[job.Hash]bool, len(ids))
-	for _, id := range ids {
-		missing[id] = true
-	}
-	for _, s := range listed {
-		delete(missing, s.ID)
-	}
-	var unknown []*client.Stored
-	for id := range missing {
+// storedJobs reads jobs that were submitted from here, in the order of their
+// submission. One that cannot be read is named and left out.
+func storedJobs(c *client.Client, ids map[job.Hash]bool, errOut io.Writer) []*client.Stored {
+	var jobs []*client.Stored
+	for id := range ids {
 		s, err := c.Stored(id)
 		if err != nil {
-			return nil, err
+			fmt.Fprintf(errOut, "left out: %v\n", err)
+			continue
 		}
-		unknown = append(unknown, s)
+		jobs = append(jobs, s)
 	}
-	slices.SortFunc(unknown, func(a, b *client.Stored) int { return a.Submitted.Compare(b.Submitted) })
-	return unknown, nil
+	slices.SortFunc(jobs, func(a, b *client.Stored) int { return a.Submitted.Compare(b.Submitted) })
+	return jobs
 }
 
 func newJobsShowCommand(dir *string) *cobra.Command {
@@ -167,10 +160,10 @@ func printAsked(cmd *cobra.Command, s *client.Stored) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "  %s: %s\n", name, client.Printable(string(value), 500))
+		fmt.Fprintf(out, "  %s: %s\n", name, job.Printable(string(value), 500))
 	}
 	if s.Job.Where != "" {
-		fmt.Fprintf(out, "  where %s\n", client.Printable(s.Job.Where, 500))
+		fmt.Fprintf(out, "  where %s\n", job.Printable(s.Job.Where, 500))
 	}
 	return nil
 }
@@ -178,18 +171,20 @@ func printAsked(cmd *cobra.Command, s *client.Stored) error {
 // checkDone says why a job has no result. One that the coordinator does not
 // list may still be there: fetching it tells.
 func checkDone(cmd *cobra.Command, conn *client.Conn, id job.Hash) error {
-	jobs, err := conn.List(cmd.Context(), maxListed)
-	if err != nil {
-		return err
+	for s, err := range conn.Jobs(cmd.Context()) {
+		switch {
+		case err != nil:
+			return err
+		case s.ID != id:
+			continue
+		case s.State == client.Done:
+			return nil
+		case s.State.Terminal():
+			return &client.EndedError{ID: id, State: s.State, Reason: s.Reason}
+		}
+		return fmt.Errorf("job %s is %s since %s; consilium jobs watch %s shows its progress", id.Short(), s.State, s.Changed.Format(time.TimeOnly), id.Short())
 	}
-	i := slices.IndexFunc(jobs, func(s client.Status) bool { return s.ID == id })
-	switch {
-	case i < 0 || jobs[i].State == client.Done:
-		return nil
-	case jobs[i].State.Terminal():
-		return &client.EndedError{ID: id, State: jobs[i].State, Reason: jobs[i].Reason}
-	}
-	return fmt.Errorf("job %s is %s since %s; consilium jobs watch %s shows its progress", id.Short(), jobs[i].State, jobs[i].Changed.Format(time.TimeOnly), id.Short())
+	return nil
 }
 
 func newJobsWatchCommand(dir *string) *cobra.Command {

@@ -93,8 +93,8 @@ hands it to the study's coordinator, shows its progress, and opens the result,
 which is sealed to this client alone.
 
 The statement and the progress go to standard error, the result to standard
-output. On a terminal run asks before it signs. It exits with 0 only when a
-result was opened.`,
+output. Run asks on the terminal before it signs; without one it signs nothing
+unless --yes is given. It exits with 0 only when a result was opened.`,
 		Example: `  consilium run job.yaml
   consilium run job.yaml --yes --json | jq .value
   consilium run job.yaml --client ~/studies/lung --csv > result.csv
@@ -111,7 +111,7 @@ with, in job.yaml:
 	}
 	clientFlag(cmd.Flags(), &o.client)
 	o.format.flags(cmd)
-	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "sign without asking")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "sign without being asked")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Hour, "how long to wait for the result")
 	return cmd
 }
@@ -137,6 +137,9 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	}
 	errOut := cmd.ErrOrStderr()
 	fmt.Fprintln(errOut, strings.Join(prepared.Statement(), "\n"))
+	if !o.yes && !isTerminal(cmd.InOrStdin()) {
+		return errNoConsent
+	}
 	ctx, cancel := waitAtMost(cmd.Context(), o.timeout)
 	defer cancel()
 	conn, err := dialStudy(ctx, c, errOut)
@@ -144,7 +147,7 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 		return err
 	}
 	defer conn.Close()
-	if !o.yes && isTerminal(cmd.InOrStdin()) {
+	if !o.yes {
 		if err := confirm(ctx, cmd.InOrStdin(), errOut); err != nil {
 			return err
 		}
@@ -226,7 +229,10 @@ func dialStudy(ctx context.Context, c *client.Client, errOut io.Writer) (*client
 	return conn, nil
 }
 
-var errNotSigned = errors.New("not signed, nothing was sent")
+var (
+	errNotSigned = errors.New("not signed, nothing was sent")
+	errNoConsent = errors.New("not signed: nobody can be asked, since standard input is no terminal; add --yes to sign without being asked")
+)
 
 // confirm asks on a terminal. The reading goroutine cannot be interrupted; when
 // ctx ends first, the process ends right after and takes it along.

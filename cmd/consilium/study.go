@@ -108,12 +108,15 @@ func newStudyShowCommand() *cobra.Command {
 
 func newStudyApproveCommand() *cobra.Command {
 	var member, hash string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "approve ROSTER",
 		Short: "Install a roster at a member and pin its hash",
 		Long: `approve is how a member joins a study, or takes over a new version of its roster:
 the operator gives the hash that the founders told by a second way. The daemon
-uses it from its next start on.`,
+uses it from its next start on. Every approved roster stays in the member's
+directory, so that jobs signed under it can still be read. A version older than
+the approved one is refused without --force.`,
 		Example: "  consilium study approve study.roster --hash 3f1c… --member /etc/consilium/node",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -125,7 +128,7 @@ uses it from its next start on.`,
 			if err != nil {
 				return err
 			}
-			if err := setup.Approve(member, file, pin); err != nil {
+			if err := setup.Approve(member, file, pin, force); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Pinned roster %s in %s.\n", pin, member)
@@ -134,6 +137,7 @@ uses it from its next start on.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&member, "member", ".", "the member's directory")
+	f.BoolVar(&force, "force", false, "go back to an older version of the study's roster")
 	f.StringVar(&hash, "hash", "", "the roster's hash, 64 hex digits (required)")
 	if err := cmd.MarkFlagRequired("hash"); err != nil {
 		panic(err) // the flag is defined two lines above

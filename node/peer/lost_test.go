@@ -182,7 +182,7 @@ func TestCloseDoesNotWaitForASilentPeer(t *testing.T) {
 			}
 		}
 	}()
-	eventually(t, "the sender has begun", func() bool { return w.nets[0].Stats(1).BytesSent > mpc.MaxFrame/4 })
+	eventually(t, "the sender has begun", func() bool { return w.nets[0].Stats(1).BytesSent > burstSize })
 	closed := make(chan error, 1)
 	go func() { closed <- w.nets[0].Close() }()
 	select {

@@ -177,15 +177,15 @@ func TestGivenUpSendCostsNothing(t *testing.T) {
 	w := runWorld(t, 2, nil)
 	id := session(1)
 	w.admit(id, 0, 1)
-	send(t, w.nets[0], 1, id, "x", nil)
-	recv(t, w.nets[1], 0, id, "x")
 	r := w.nets[0].remotes[1]
 	credit := func() int64 {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.lanes[id].credit
 	}
-	eventually(t, "the credit has come", func() bool { return credit() == r.window-frameCost(1, 0) })
+	eventually(t, "the credit has come", func() bool { return credit() == r.window })
+	send(t, w.nets[0], 1, id, "x", nil)
+	recv(t, w.nets[1], 0, id, "x")
 	r.link.lock <- struct{}{}
 	err := w.nets[0].Send(shortly(t, 10*time.Millisecond), 1, mpc.Channel{Session: id, Step: "x"}, make([]byte, 1000))
 	<-r.link.lock

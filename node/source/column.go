@@ -15,8 +15,21 @@ const maxCached = 1 << 12
 // column casts one file column's cells by its declaration.
 type column struct {
 	*job.Column
-	at    int              // place in the file
-	cache map[string]int64 // texts seen often, or at least early
+	at      int                 // place in the file
+	cache   map[string]int64    // texts seen often, or at least early
+	texts   map[string]struct{} // that are declared missing
+	numbers map[number]struct{} // the same by value, of a numeric column
+}
+
+func newColumn(declared *job.Column, at int) *column {
+	c := &column{Column: declared, at: at, cache: map[string]int64{}, texts: map[string]struct{}{}, numbers: map[number]struct{}{}}
+	for _, s := range declared.Missing {
+		c.texts[s] = struct{}{}
+		if n, ok := parseNumber(s); ok && c.Type != job.Text {
+			c.numbers[n] = struct{}{}
+		}
+	}
+	return c
 }
 
 // coded tells whether the column has codes. A text column without categories
@@ -44,9 +57,18 @@ func (c *column) code(cell string) (code int64, present bool, problem string) {
 	return code, true, ""
 }
 
-// missing tells whether a cell is blank or holds a text that is declared so.
+// missing tells whether a cell is blank or holds what is declared so. Numbers
+// count by value: what one file writes as -9 is -9.0 in another, and in Parquet.
 func (c *column) missing(cell string) bool {
-	return strings.TrimSpace(cell) == "" || slices.Contains(c.Missing, cell)
+	if strings.TrimSpace(cell) == "" {
+		return true
+	}
+	if _, declared := c.texts[cell]; declared || len(c.numbers) == 0 {
+		return declared
+	}
+	n, ok := parseNumber(cell)
+	_, declared := c.numbers[n]
+	return ok && declared
 }
 
 // problem says in a few words why a cell has no code.
@@ -94,18 +116,24 @@ func bindColumns(file string, header []string, schema *job.Schema) ([]*column, e
 		if slices.Contains(header[at+1:], declared.Name) {
 			return nil, fmt.Errorf("%s: column %s comes twice in the header; rename one", file, declared.Name)
 		}
-		columns[i] = &column{Column: declared, at: at, cache: map[string]int64{}}
+		columns[i] = newColumn(declared, at)
 	}
 	switch {
 	case len(absent) == 0:
 		return columns, nil
 	case len(absent) < len(columns):
 		return nil, fmt.Errorf("%s: has no column %s; it has %s", file, strings.Join(absent, ", "), names(header))
-	case len(header) == 1 && strings.ContainsAny(header[0], ";\t|"):
+	case otherSeparator(header):
 		return nil, fmt.Errorf("%s: has none of the declared columns; save it with commas between the cells", file)
 	}
 	// The first line may be a record: it is not shown.
 	return nil, fmt.Errorf("%s: has none of the declared columns %s; its first line must hold the columns' names", file, names(schema.Names()))
+}
+
+// otherSeparator tells a header that was one name only because something else
+// than a comma stands between its names.
+func otherSeparator(header []string) bool {
+	return len(header) == 1 && strings.ContainsAny(header[0], ";\t|")
 }
 
 // names shows a list of names, cut where it gets long.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"encoding/csv"
@@ -21,12 +22,14 @@ const maxRecord = 1 << 20
 var errRecordTooLong = errors.New("record too long")
 
 // csvTable reads RFC 4180 with a comma, UTF-8 with or without byte order mark.
-// Blank lines are no rows.
+// In a file of one column a blank line is a row without a value; in any other it
+// is no row.
 type csvTable struct {
 	name   string
 	file   *os.File
 	gzip   *gzip.Reader // nil for a plain file
 	quota  *quotaReader
+	lines  *bufio.Reader // which reader reads too, whole lines at a time
 	reader *csv.Reader
 	names  []string
 	row    int // data rows read
@@ -54,7 +57,10 @@ func (t *csvTable) start(zipped bool) error {
 		}
 		t.gzip, t.quota.r = z, z
 	}
-	t.reader = csv.NewReader(t.quota)
+	// encoding/csv reads through bufio.NewReader, which takes over a reader that
+	// is buffered already: between two records nothing is read ahead of lines.
+	t.lines = bufio.NewReader(t.quota)
+	t.reader = csv.NewReader(t.lines)
 	t.reader.ReuseRecord = true
 	t.quota.left = maxRecord
 	header, err := t.reader.Read()
@@ -79,6 +85,10 @@ func (t *csvTable) header() []string { return t.names }
 
 func (t *csvTable) next(context.Context) ([]string, error) {
 	t.quota.left = maxRecord
+	if len(t.names) == 1 && t.passBlankLine() {
+		t.row++
+		return []string{""}, nil
+	}
 	record, err := t.reader.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, io.EOF
@@ -91,6 +101,21 @@ func (t *csvTable) next(context.Context) ([]string, error) {
 		return nil, rowError(t.name, t.row, csvProblem(err, len(t.names)))
 	}
 	return record, nil
+}
+
+// passBlankLine moves on to the next line if the one at hand is blank, as which
+// a single missing cell is written; encoding/csv would pass over it.
+func (t *csvTable) passBlankLine() bool {
+	next, _ := t.lines.Peek(2) // what goes wrong comes again with the next read
+	end := 0
+	switch text := string(next); {
+	case strings.HasPrefix(text, "\n"):
+		end = 1
+	case text == "\r\n", text == "\r": // the latter at the file's end
+		end = len(text)
+	}
+	passed, _ := t.lines.Discard(end)
+	return passed > 0
 }
 
 func (t *csvTable) close() error {

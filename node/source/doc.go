@@ -8,7 +8,9 @@
 // CSV is read by encoding/csv and handed over as codes rather than by DuckDB's
 // own reader, which types by sample, drops the rest of a file without a word at
 // a quote that is left open, and quotes records in its errors. Parquet is
-// decoded by DuckDB.
+// decoded by DuckDB. A blank line of a CSV file is a row with a missing cell if
+// the file has one column, and no row otherwise; the row numbers of errors count
+// rows in that sense, not lines.
 //
 // What must never happen here: a value of a record in an error or a log, text
 // of a job in SQL, a row that is silently left out or read twice.

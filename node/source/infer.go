@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"consilium/job"
 )
@@ -38,10 +36,14 @@ type FileReport struct {
 // decimal, with the step 10^-k of the most decimals seen; else text. Numbers such
 // as 1e+05 count by their exact value. Numeric columns take min and max from the
 // data, integer ones of at most 32 values their list. Text gets its list when it
-// has at most 64 values. A column that is blank everywhere becomes an integer
-// from 0 to 0, which refuses every value until somebody declares it, and is
-// noted. So is a column of numbers whose range in steps codes cannot hold (2^62 of
-// them), which becomes text, as does one with a number of more than 18 digits.
+// has at most 64 values. Texts such as NA, NaN, null and "." beside numbers alone
+// are proposed as missing; beside other texts they stay in the list.
+//
+// Noted are, beside such texts: a column that is blank everywhere, which becomes
+// an integer from 0 to 0 and so refuses every value until somebody declares it; a
+// column of numbers whose range in steps codes cannot hold (2^62 of them), which
+// becomes text; and one that looks like an identifier. A column with a number of
+// more than 18 digits becomes text.
 func Infer(ctx context.Context, paths []string) (*job.Schema, Report, error) {
 	var report Report
 	if len(paths) == 0 {
@@ -57,9 +59,9 @@ func Infer(ctx context.Context, paths []string) (*job.Schema, Report, error) {
 	}
 	schema := &job.Schema{}
 	for _, p := range columns {
-		c, note := p.propose()
+		c, notes := p.propose()
 		schema.Columns = append(schema.Columns, c)
-		if note != "" {
+		for _, note := range notes {
 			report.Notes = append(report.Notes, fmt.Sprintf("column %s: %s", c.Name, note))
 		}
 	}
@@ -77,6 +79,9 @@ func scanFile(ctx context.Context, path, firstFile string, columns *[]*profile, 
 	}
 	defer t.close()
 	file, header := filepath.Base(path), t.header()
+	if _, ok := t.(*csvTable); ok && otherSeparator(header) {
+		return 0, fmt.Errorf("%s: its header is one name with a semicolon, tab or bar in it; save it with commas between the cells", file)
+	}
 	if first {
 		for _, name := range header {
 			*columns = append(*columns, newProfile(name))
@@ -85,6 +90,9 @@ func scanFile(ctx context.Context, path, firstFile string, columns *[]*profile, 
 	places, err := matchHeader(file, header, firstFile, *columns)
 	if err != nil {
 		return 0, err
+	}
+	for _, p := range *columns {
+		p.repetition.nextFile()
 	}
 	for ; ; rows++ {
 		if err := context.Cause(ctx); err != nil {
@@ -119,99 +127,4 @@ func matchHeader(file string, header []string, firstFile string, columns []*prof
 		return nil, fmt.Errorf("%s: has %d columns where %s has %d", file, len(header), firstFile, len(columns))
 	}
 	return places, nil
-}
-
-// profile is what Infer remembers of a column: bounded, whatever its length.
-type profile struct {
-	name     string
-	values   bool                // any cell that is not blank
-	texts    map[string]struct{} // up to one more than a list may have
-	numbers  bool                // all values are numbers that a column takes
-	levels   map[number]struct{} // bounded alike
-	decimals int                 // the most that a number needs
-	min, max number
-	seen     map[string]struct{} // cells that need no second look
-}
-
-func newProfile(name string) *profile {
-	return &profile{name: name, numbers: true, texts: map[string]struct{}{}, levels: map[number]struct{}{}, seen: map[string]struct{}{}}
-}
-
-func (p *profile) add(cell string) {
-	if _, ok := p.seen[cell]; ok || strings.TrimSpace(cell) == "" {
-		return
-	}
-	cell = strings.Clone(cell) // it shares its row's memory
-	if len(p.seen) < maxCached {
-		p.seen[cell] = struct{}{}
-	}
-	p.values = true
-	insert(p.texts, cell, maxTextLevels)
-	if !p.numbers {
-		return
-	}
-	n, ok := parseNumber(cell)
-	if !ok {
-		p.numbers = false
-		return
-	}
-	if len(p.levels) == 0 || n.less(p.min) {
-		p.min = n
-	}
-	if len(p.levels) == 0 || p.max.less(n) {
-		p.max = n
-	}
-	p.decimals = max(p.decimals, n.decimals())
-	insert(p.levels, n, maxNumberLevels)
-}
-
-// insert adds to a set that stops growing at one element more than limit.
-func insert[T comparable](set map[T]struct{}, element T, limit int) {
-	if len(set) <= limit {
-		set[element] = struct{}{}
-	}
-}
-
-// propose makes the column's declaration, with a note where a person should look.
-func (p *profile) propose() (job.Column, string) {
-	if !p.values {
-		return job.Column{Name: p.name, Type: job.Integer, Min: "0", Max: "0"},
-			"blank in every file; declare its type and range before it is used"
-	}
-	if !p.numbers {
-		return p.proposeText(), ""
-	}
-	c := job.Column{Name: p.name, Type: job.Integer, Min: p.min.text(), Max: p.max.text()}
-	if p.decimals > 0 {
-		c.Type = job.Decimal
-		c.Step = number{1, p.decimals}.text()
-	} else if len(p.levels) <= maxNumberLevels {
-		c.Categories = p.sortedLevels()
-	}
-	if (&job.Schema{Columns: []job.Column{c}}).Check() != nil {
-		return p.proposeText(), "numbers too long or too fine for codes, taken for text; round them, or declare a coarser step"
-	}
-	return c, ""
-}
-
-// proposeText gives the list when it is short and fit for one.
-func (p *profile) proposeText() job.Column {
-	c := job.Column{Name: p.name, Type: job.Text}
-	if len(p.texts) <= maxTextLevels {
-		c.Categories = slices.Sorted(maps.Keys(p.texts))
-	}
-	if (&job.Schema{Columns: []job.Column{c}}).Check() != nil {
-		c.Categories = nil
-	}
-	return c
-}
-
-// sortedLevels returns the levels in numeric order.
-func (p *profile) sortedLevels() []string {
-	levels := slices.SortedFunc(maps.Keys(p.levels), func(a, b number) int { return a.rat().Cmp(b.rat()) })
-	texts := make([]string, len(levels))
-	for i, n := range levels {
-		texts[i] = n.text()
-	}
-	return texts
 }

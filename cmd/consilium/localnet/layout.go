@@ -1,8 +1,10 @@
 package localnet
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -125,7 +127,7 @@ func (l *Layout) join(spec Spec, cards []*job.Card) error {
 		return err
 	}
 	for _, dir := range append(l.nodeDirs(), l.Central.Dir, l.ClientDir()) {
-		if err := setup.Approve(dir, file, parsed.Hash); err != nil {
+		if err := setup.Approve(dir, file, parsed.Hash, false); err != nil {
 			return err
 		}
 	}
@@ -167,16 +169,30 @@ func (l *Layout) nodeDirs() []string {
 	return dirs
 }
 
+// The ports that a local study may use lie below those that systems hand out to
+// outgoing connections, which could take a port between its choice and its use.
+const (
+	firstPort = 20_000
+	endPort   = 32_000
+)
+
 // freePorts returns n distinct loopback addresses that nobody listens on now.
 func freePorts(n int) ([]string, error) {
-	addrs := make([]string, n)
-	for i := range addrs {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	var addrs []string
+	for tries := 0; len(addrs) < n; tries++ {
+		offset, err := rand.Int(rand.Reader, big.NewInt(endPort-firstPort))
 		if err != nil {
 			return nil, err
 		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.FormatInt(firstPort+offset.Int64(), 10)))
+		if err != nil {
+			if tries > 100*n {
+				return nil, fmt.Errorf("no free port between %d and %d: %w", firstPort, endPort, err)
+			}
+			continue
+		}
 		defer l.Close() // all are held until the last is found, so that none repeats
-		addrs[i] = l.Addr().String()
+		addrs = append(addrs, l.Addr().String())
 	}
 	return addrs, nil
 }

@@ -4,5 +4,6 @@
 // roster travel.
 //
 // A member's directory holds identity.key, identity.crt, card.yaml, its
-// configuration and, once its operator approved it, study.roster.
+// configuration and, once its operator approved it, study.roster; every roster
+// that was ever approved stays in rosters/.
 package setup

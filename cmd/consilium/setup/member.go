@@ -146,6 +146,7 @@ const denyAll = `# What this node takes part in. Nothing is allowed that no rule
 #     datasets: [lung]
 #     analyses: [describe, frequency]
 #     columns: [age, sex]                 # or "*"
+#     recipients: [alice]                 # who may open the result, or "*"; left out: the signer alone
 allow: []
 `
 
@@ -194,8 +195,10 @@ roster_hash: "" # set by: consilium study approve
 
 // Approve installs a roster in a member's directory and pins its hash, which
 // the operator has from the study's founders by a second way. It refuses a file
-// with another hash and one that does not name this member's key.
-func Approve(dir string, file []byte, hash job.Hash) error {
+// with another hash, one that does not name this member's key and, unless back is
+// set, one that goes back behind the approved version. Every roster that was once
+// approved is kept: jobs that were signed under it name it.
+func Approve(dir string, file []byte, hash job.Hash, back bool) error {
 	r, err := job.ParseRoster(file)
 	if err != nil {
 		return err
@@ -211,10 +214,53 @@ func Approve(dir string, file []byte, hash job.Hash) error {
 	if err != nil {
 		return err
 	}
+	config = filepath.Join(dir, config)
+	if old := approved(dir, config); old != nil {
+		if o := old.Roster; !back && o.Study == r.Roster.Study && o.Version > r.Roster.Version {
+			return fmt.Errorf("this is version %d of study %s, and version %d is approved: use the newest, or add --force to go back", r.Roster.Version, o.Study, o.Version)
+		}
+		if err := keep(dir, old); err != nil {
+			return err
+		}
+	}
+	if err := keep(dir, r); err != nil {
+		return err
+	}
 	if err := job.WriteFile(filepath.Join(dir, RosterFile), file, 0o644); err != nil {
 		return err
 	}
-	return setKey(filepath.Join(dir, config), "roster_hash", hash.String())
+	return setKey(config, "roster_hash", hash.String())
+}
+
+// approved returns the roster that the member's configuration pins; nil when
+// there is none, or nothing with that hash is left of it.
+func approved(dir, config string) *job.RosterFile {
+	var pinned struct {
+		Hash string `yaml:"roster_hash"`
+	}
+	text, err := os.ReadFile(config)
+	if err != nil || yaml.Unmarshal(text, &pinned) != nil {
+		return nil // setKey says what is wrong with the configuration
+	}
+	hash, err := job.ParsePin(pinned.Hash)
+	if err != nil {
+		return nil
+	}
+	for _, path := range []string{job.KeptRoster(dir, hash), filepath.Join(dir, RosterFile)} {
+		if r, err := job.ReadRoster(path, hash); err == nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// keep puts a roster among those that were approved here.
+func keep(dir string, r *job.RosterFile) error {
+	path := job.KeptRoster(dir, r.Hash)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return job.WriteFile(path, r.Bytes, 0o644)
 }
 
 // rosterConfig finds a member by its certificate and names its configuration file.

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,7 +50,32 @@ func members(t *testing.T) (dirs []string, cards []*job.Card) {
 
 func TestRosterAndApproval(t *testing.T) {
 	dirs, cards := members(t)
-	r, err := exampleStudy(t).Roster(1, cards, time.Now())
+	parsed := signedRoster(t, 1, cards)
+	file := parsed.Bytes
+	for i, dir := range dirs {
+		if err := Approve(dir, file, parsed.Hash, false); err != nil {
+			t.Errorf("%s: %v", cards[i].Name, err)
+		}
+		if pinned, err := job.ReadRoster(filepath.Join(dir, RosterFile), parsed.Hash); err != nil || pinned.Hash != parsed.Hash {
+			t.Errorf("%s: %v", cards[i].Name, err)
+		}
+	}
+	if err := Approve(dirs[0], file, job.Hash{1}, false); err == nil {
+		t.Error("a roster with another hash was approved")
+	}
+	stranger := filepath.Join(t.TempDir(), "stranger")
+	if _, err := NewNode(stranger, Member{Name: "stranger", Organisation: "x", Address: "127.0.0.1:1", Metrics: "127.0.0.1:2"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Approve(stranger, file, parsed.Hash, false); err == nil || !strings.Contains(err.Error(), "card.yaml") {
+		t.Errorf("a node that is not in the roster approved it: %v", err)
+	}
+}
+
+// signedRoster makes a version of the example's roster.
+func signedRoster(t *testing.T, version int, cards []*job.Card) *job.RosterFile {
+	t.Helper()
+	r, err := exampleStudy(t).Roster(version, cards, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,23 +91,43 @@ func TestRosterAndApproval(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, dir := range dirs {
-		if err := Approve(dir, file, parsed.Hash); err != nil {
-			t.Errorf("%s: %v", cards[i].Name, err)
-		}
-		if pinned, err := job.ReadRoster(filepath.Join(dir, RosterFile), parsed.Hash); err != nil || pinned.Hash != parsed.Hash {
-			t.Errorf("%s: %v", cards[i].Name, err)
-		}
-	}
-	if err := Approve(dirs[0], file, job.Hash{1}); err == nil {
-		t.Error("a roster with another hash was approved")
-	}
-	stranger := filepath.Join(t.TempDir(), "stranger")
-	if _, err := NewNode(stranger, Member{Name: "stranger", Organisation: "x", Address: "127.0.0.1:1", Metrics: "127.0.0.1:2"}); err != nil {
+	return parsed
+}
+
+func TestEveryApprovedRosterIsKept(t *testing.T) {
+	dirs, cards := members(t)
+	first, second := signedRoster(t, 1, cards), signedRoster(t, 2, cards)
+	dir := dirs[len(dirs)-1] // the client's
+	if err := Approve(dir, first.Bytes, first.Hash, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := Approve(stranger, file, parsed.Hash); err == nil || !strings.Contains(err.Error(), "card.yaml") {
-		t.Errorf("a node that is not in the roster approved it: %v", err)
+	// A member that approved its roster with an older program has kept none.
+	if err := os.RemoveAll(filepath.Join(dir, "rosters")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Approve(dir, second.Bytes, second.Hash, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*job.RosterFile{first, second} {
+		if kept, err := job.ReadRoster(job.KeptRoster(dir, r.Hash), r.Hash); err != nil || kept.Hash != r.Hash {
+			t.Errorf("version %d is not kept: %v", r.Roster.Version, err)
+		}
+	}
+	err := Approve(dir, first.Bytes, first.Hash, false)
+	if err == nil || !strings.Contains(err.Error(), "version 2 is approved") || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("went back: %v", err)
+	}
+	if _, err := job.ReadRoster(filepath.Join(dir, RosterFile), second.Hash); err != nil {
+		t.Errorf("a refusal changed the approved roster: %v", err)
+	}
+	if err := Approve(dir, second.Bytes, second.Hash, false); err != nil {
+		t.Errorf("the same version again: %v", err)
+	}
+	if err := Approve(dir, first.Bytes, first.Hash, true); err != nil {
+		t.Error(err)
+	}
+	if _, err := job.ReadRoster(filepath.Join(dir, RosterFile), first.Hash); err != nil {
+		t.Errorf("--force did not go back: %v", err)
 	}
 }
 
