@@ -25,6 +25,31 @@ func (u U128) Mul(w U128) U128 {
 	return U128{lo, hi + u.Hi*w.Lo + u.Lo*w.Hi}
 }
 
+// Shl returns u shifted left by k bits, 0 <= k < 128.
+func (u U128) Shl(k int) U128 {
+	if k >= 64 {
+		return U128{0, u.Lo << (k - 64)}
+	}
+	return U128{u.Lo << k, u.Hi<<k | u.Lo>>(64-k)}
+}
+
+// Shr returns u, taken as unsigned, shifted right by k bits, 0 <= k < 128.
+func (u U128) Shr(k int) U128 {
+	if k >= 64 {
+		return U128{u.Hi >> (k - 64), 0}
+	}
+	return U128{u.Lo>>k | u.Hi<<(64-k), u.Hi >> k}
+}
+
+// Sar returns u, taken as signed, shifted right by k bits, 0 <= k < 128.
+func (u U128) Sar(k int) U128 {
+	sign := uint64(int64(u.Hi) >> 63)
+	if k >= 64 {
+		return U128{uint64(int64(u.Hi) >> (k - 64)), sign}
+	}
+	return U128{u.Lo>>k | u.Hi<<(64-k), uint64(int64(u.Hi) >> k)}
+}
+
 // Int128 returns the signed constant k as an element.
 func Int128(k int64) U128 { return U128{uint64(k), uint64(k >> 63)} }
 

@@ -91,6 +91,23 @@ func (v Vec128) Scale(k int64) Vec128 {
 	return z
 }
 
+// Shl returns v with each element shifted left by k bits, less than the ring has.
+func (v Vec128) Shl(k int) Vec128 {
+	z := make(Vec128, len(v))
+	for i, e := range v {
+		z[i] = e.Shl(k)
+	}
+	return z
+}
+
+// Shr returns v with each element, taken as unsigned, shifted right by k bits, less
+// than the ring has.
+func (v Vec128) Shr(k int) Vec128 {
+	z := make(Vec128, len(v))
+	z.SetShr(v, k)
+	return z
+}
+
 // AddConst returns v with k added to each element.
 func (v Vec128) AddConst(k int64) Vec128 {
 	z, wide := make(Vec128, len(v)), Int128(k)

@@ -88,6 +88,23 @@ func (v Vec64) Scale(k int64) Vec64 {
 	return z
 }
 
+// Shl returns v with each element shifted left by k bits, less than the ring has.
+func (v Vec64) Shl(k int) Vec64 {
+	z := make(Vec64, len(v))
+	for i, e := range v {
+		z[i] = e << k
+	}
+	return z
+}
+
+// Shr returns v with each element, taken as unsigned, shifted right by k bits, less
+// than the ring has.
+func (v Vec64) Shr(k int) Vec64 {
+	z := make(Vec64, len(v))
+	z.SetShr(v, k)
+	return z
+}
+
 // AddConst returns v with k added to each element.
 func (v Vec64) AddConst(k int64) Vec64 {
 	z := make(Vec64, len(v))

@@ -8,6 +8,13 @@
 // parties, any two parties know all three, and what one party holds is uniformly
 // random. Adding is local; a product costs one element and one round.
 //
+// Bits are shared in the same way with XOR in place of sums, as planes of packed
+// bits (Bits): comparisons and the like are Boolean circuits of which one layer, for
+// a whole vector, is one round. What makes them short is that a sum of two
+// components is known to one party (Mohassel, Rindal: "ABY3", CCS 2018), so that x
+// is a sum of two numbers, one known to that party, the dealer, and one known to
+// the other two: see adder and Trunc.
+//
 // # What is claimed
 //
 // Passive security with an honest majority: no single one of the three parties,
@@ -17,7 +24,8 @@
 // of one component to those who compare them, which Input, Open and RevealTo do,
 // but a wrong product is not noticed as such: all products pass one place, where
 // a check can be added, and there is none today. Two parties together know
-// everything.
+// everything. What is marked "derived here" has a proof in its comment at most, and
+// tests; it has not been reviewed.
 //
 // # Conventions
 //
@@ -31,7 +39,11 @@
 // length, as does every later one. Each doc comment says what an operation costs
 // a party in rounds and elements sent, and what it leaks beyond lengths.
 //
-// What must never happen here: a multiplication that does not pass reshare, an
-// opening at a step that does not end in "open" or "reveal", a branch on a
-// component.
+// A long vector goes in strands, side by side, and in chunks, so that computing and
+// travelling overlap and memory is bounded; the dealer changes with the strand, so
+// that all parties send the same. See strand.
+//
+// What must never happen here: a multiplication that does not pass the forms in
+// reshare.go, an opening at a step that does not end in "open" or "reveal", a branch
+// on a component.
 package rss

@@ -30,7 +30,8 @@ type kind[V ring.Vector[V]] struct {
 }
 
 var (
-	kind64 = kind[ring.Vec64]{64,
+	kind64 = kind[ring.Vec64]{
+		64,
 		func(x []*big.Int) ring.Vec64 {
 			v := make(ring.Vec64, len(x))
 			for i, e := range x {
@@ -44,7 +45,8 @@ var (
 				x[i] = big.NewInt(e)
 			}
 			return x
-		}}
+		},
+	}
 	kind128 = kind[ring.Vec128]{128, ring.FromBig, ring.Vec128.Big}
 )
 
