@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"consilium/mpc"
+)
+
+// How often each operation runs.
+const (
+	warmups = 1
+	timed   = 3
+)
+
+// measured is what one party reports of an operation.
+type measured struct {
+	Seconds  []float64 // of each timed run
+	Sent     float64   // bytes in one run
+	Events   []event   // of the last run
+	Peak     uint64    // bytes
+	Shares   int       // bytes of the shares of inputs and outputs
+	Products float64   // see task
+
+	Wired *wired `json:",omitempty"` // of an order Wire, and nothing else then
+}
+
+// clock shares the inputs, times the runs and checks the last result.
+func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (*measured, error) {
+	what := find(o.Op)
+	d := &dealer{s: s, seed: mpc.Seed(o.Data)}
+	t := what.setup(d, size{o.Rows, o.Cols})
+	m := &measured{Shares: d.bytes, Products: t.products}
+	resetPeak()
+	var out output
+	var before uint64
+	for k := range warmups + timed {
+		run := s.Step("run", k)
+		rec.record(run.Path())
+		if !barrier(s.Step("barrier", k), o.Lead) {
+			return nil, s.Err()
+		}
+		if k == warmups {
+			before = sent()
+		}
+		start := time.Now()
+		out = t.run(run.Step(what.name))
+		took := time.Since(start)
+		if k >= warmups {
+			m.Seconds = append(m.Seconds, took.Seconds())
+		}
+	}
+	m.Sent, m.Events, m.Shares = float64(sent()-before)/timed, rec.events, m.Shares+out.bytes()
+	var err error
+	if m.Peak, err = peak(); err != nil {
+		return nil, err
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	if err := t.check(&checker{s: s.Step("check")}, out); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Op, err)
+	}
+	barrier(s.Step("end"), 0) // nobody leaves while another still checks
+	return m, s.Err()
+}
+
+// barrier waits until all parties are there, and then until the latest of the times
+// that they propose, lead from now: with a lead longer than frames travel all go on
+// at the same moment. They are on one machine and have one clock.
+func barrier(s *mpc.Session, lead time.Duration) bool {
+	start := time.Now().Add(lead).UnixNano()
+	frame := binary.LittleEndian.AppendUint64(nil, uint64(start))
+	for _, p := range s.Compute() {
+		if p != s.Self() {
+			s.Send(p, frame)
+		}
+	}
+	for _, p := range s.Compute() {
+		if p == s.Self() {
+			continue
+		}
+		if theirs := s.Recv(p, len(frame)); theirs != nil {
+			start = max(start, int64(binary.LittleEndian.Uint64(theirs)))
+		}
+	}
+	select {
+	case <-time.After(time.Until(time.Unix(0, start))):
+	case <-s.Context().Done():
+	}
+	return s.Err() == nil
+}

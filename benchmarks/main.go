@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Exit statuses; see the command's documentation.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+	exitNoWAN  = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(command(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// command runs the command line and returns its exit status.
+func command(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 1 && args[0] == partyWord {
+		if err := beParty(stdin, stdout); err != nil {
+			fmt.Fprintln(stderr, "party:", err)
+			return exitFailed
+		}
+		return 0
+	}
+	l, err := parseLine(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "benchmarks:", err)
+		return exitUsage
+	}
+	if err := l.run(ctx, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "benchmarks:", err)
+		if errors.Is(err, errNoWAN) {
+			return exitNoWAN
+		}
+		return exitFailed
+	}
+	return 0
+}
+
+// line is a command line.
+type line struct {
+	wan      *wan          // nil: loopback
+	report   string        // file to write; "": measure requests
+	divide   int           // of all sizes of the report
+	limit    time.Duration // of one request
+	requests []request
+}
+
+func parseLine(args []string, stderr io.Writer) (*line, error) {
+	var l line
+	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("wan", "`RTT,MBIT`: emulate a wide-area network between the parties, for example 40ms,100 (needs root)", func(text string) (err error) {
+		l.wan, err = parseWAN(text)
+		return err
+	})
+	fs.StringVar(&l.report, "report", "", "measure everything and write it to this `FILE` as Markdown")
+	fs.IntVar(&l.divide, "divide", 1, "divide all sizes of the report by this number, for a quick look")
+	fs.DurationVar(&l.limit, "limit", 15*time.Minute, "give one measurement up after this time")
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintln(stderr, "usage: benchmarks [flags] OP=N …")
+		fs.SetOutput(stderr)
+		fs.PrintDefaults()
+		fmt.Fprintln(stderr, known())
+		return nil, err
+	case err != nil:
+		return nil, err
+	case l.report != "" && (fs.NArg() > 0 || l.wan != nil):
+		return nil, errors.New("--report chooses its own operations and networks: give it alone")
+	case l.divide < 1:
+		return nil, errors.New("--divide wants a number from 1")
+	case l.report != "":
+		return &l, nil
+	}
+	var err error
+	l.requests, err = parseRequests(fs.Args())
+	return &l, err
+}
+
+// run does what the command line says.
+func (l *line) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if l.report != "" {
+		return writeReport(ctx, l, stderr)
+	}
+	b := newBench(l, stderr)
+	if l.wan != nil {
+		places, stop, err := l.wan.open(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		b.places, b.wan = places, l.wan
+	}
+	lines := json.NewEncoder(stdout)
+	for _, r := range l.requests {
+		res, err := b.measure(ctx, r)
+		if err != nil {
+			return err
+		}
+		if err := lines.Encode(res); err != nil {
+			return err
+		}
+	}
+	return nil
+}

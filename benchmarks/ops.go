@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"consilium/mpc"
+	"consilium/mpc/rss"
+)
+
+// op is one operation that can be measured.
+type op struct {
+	name  string
+	about string // what N, and C of RxC, stand for
+	most  size   // cols 0: takes plain N only
+	setup func(d *dealer, n size) task
+}
+
+// task is an operation with its inputs shared.
+type task struct {
+	run      func(s *mpc.Session) output // what the clock measures
+	check    func(c *checker, out output) error
+	products float64 // local multiplications of a party, where they bound the time
+}
+
+// output is what an operation returns.
+type output struct {
+	vecs []rss.Vec
+	bits []rss.Bits
+}
+
+// bytes returns the size of the shares.
+func (o output) bytes() int {
+	n := 0
+	for _, x := range o.vecs {
+		n += x.A.Size() + x.B.Size()
+	}
+	for _, x := range o.bits {
+		n += 8 * (len(x.A.Words) + len(x.B.Words))
+	}
+	return n
+}
+
+// ops lists all operations.
+var ops = []op{
+	{"mul", "N products", size{rows: maxSize}, setupMul},
+	{"dot", "inner product of N elements", size{rows: maxSize}, setupDot},
+	{"matmul", "product of two N x N matrices in fixed point, or of R x C by C x R; one truncation", size{10_000, 10_000}, setupMatMul},
+	{"cmp", "N comparisons of 63-bit numbers", size{rows: maxSize}, setupCmp},
+	{"cmp32", "N comparisons of 31-bit numbers by their difference of 32 bits", size{rows: maxSize}, setupCmp32},
+	{"eq16", "N tests of 16-bit numbers for equality", size{rows: maxSize}, setupEq16},
+	{"sort", "N rows by a 32-bit key, with a payload column", size{rows: maxSize}, setupSort},
+	{"shuffle", "N rows of one column into a secret random order", size{rows: maxSize}, setupShuffle},
+	{"topk", "the 10 greatest of N rows, or the C greatest of R, by a 32-bit key", size{maxSize, maxSize}, setupTopK},
+	{"div", "N quotients of 30-bit fixed-point numbers", size{rows: maxSize}, setupDiv},
+	{"sqrt", "N square roots of 30-bit fixed-point numbers", size{rows: maxSize}, setupSqrt},
+	{"exp", "N exponentials of fixed-point numbers up to 8", size{rows: maxSize}, setupExp},
+	{"sigmoid", "N sigmoids of fixed-point numbers up to 16", size{rows: maxSize}, setupSigmoid},
+	{"join", "N rows with N, or R with C, of unique 32-bit keys", size{maxSize, maxSize}, setupJoin},
+	{"groupby", "N rows in N/10 groups, or R in C, one column summed", size{maxSize, maxSize}, setupGroupBy},
+	{"match", "the best 10 of N candidates, or C of R: 6 weighted equalities, a filter", size{maxSize, maxSize}, setupMatch},
+}
+
+// known lists the operations for an error.
+func known() string {
+	var b strings.Builder
+	b.WriteString("known operations:")
+	for _, o := range ops {
+		fmt.Fprintf(&b, "\n  %-8s %s", o.name, o.about)
+	}
+	return b.String()
+}
+
+// find returns the operation of that name, or nil.
+func find(name string) *op {
+	if i := slices.IndexFunc(ops, func(o op) bool { return o.name == name }); i >= 0 {
+		return &ops[i]
+	}
+	return nil
+}
+
+// accepts refuses a size that the operation cannot have.
+func (o *op) accepts(n size) error {
+	switch {
+	case n.cols != 0 && o.most.cols == 0:
+		return errors.New("takes one number, not RxC")
+	case n.rows > o.most.rows || n.cols > o.most.cols:
+		return fmt.Errorf("at most %v", o.most)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// goal is a size of an operation and the seconds it may take.
+type goal struct {
+	op   string
+	n    int
+	most float64 // 0: measured without a goal
+}
+
+// goals is what the engine must reach on a machine of two cores, and what is
+// measured beside it.
+var goals = []goal{
+	{"mul", 10_000_000, 0.42},
+	{"cmp", 1_000_000, 0.25},
+	{"cmp32", 1_000_000, 0.12},
+	{"eq16", 1_000_000, 0.08},
+	{"sort", 100_000, 0.5},
+	{"sort", 1_000_000, 6},
+	{"matmul", 500, 0.4},
+	{"div", 100_000, 1},
+	{"sqrt", 100_000, 2},
+	{"match", 100_000, 0.4},
+	{"dot", 10_000_000, 0},
+	{"shuffle", 1_000_000, 0},
+	{"topk", 1_000_000, 0},
+	{"exp", 100_000, 0},
+	{"sigmoid", 100_000, 0},
+	{"join", 100_000, 0},
+	{"groupby", 100_000, 0},
+}
+
+// series is how an operation's cost grows.
+type series struct {
+	op    string
+	sizes []int
+}
+
+var scaling = []series{
+	{"mul", []int{10_000, 100_000, 1_000_000, 10_000_000}},
+	{"cmp", []int{10_000, 100_000, 1_000_000, 10_000_000}},
+	{"sort", []int{10_000, 100_000, 1_000_000}},
+}
+
+// Over the emulated wide-area network each measurement may take wanMost times
+// what rounds and bytes alone cost.
+const wanMost = 1.3
+
+var (
+	wanLine  = wan{rtt: 40 * time.Millisecond, mbit: 100}
+	wanGoals = []goal{{op: "sort", n: 10_000}, {op: "cmp", n: 100_000}}
+)
+
+// outcome is what came of one request.
+type outcome struct {
+	res *result
+	err error
+}
+
+// findings is all that a report tells.
+type findings struct {
+	floor *floor
+	local map[string]outcome // by request
+	wan   map[string]outcome
+	noWAN error // why there is no wide-area network; nil: there is
+}
+
+// failures returns what failed.
+func (f *findings) failures() error {
+	var all []error
+	for _, m := range []map[string]outcome{f.local, f.wan} {
+		for _, o := range m {
+			all = append(all, o.err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// scaled is a request of a size divided by the command line's number.
+func (l *line) scaled(name string, n int) request {
+	return request{find(name), size{rows: max(n/l.divide, smallest)}}
+}
+
+// smallest is the least size of a report: top-k operations choose ten.
+const smallest = 10
+
+// investigate measures everything that a report tells.
+func (l *line) investigate(ctx context.Context, b *bench) (*findings, error) {
+	var requests []request
+	for _, g := range goals {
+		requests = append(requests, l.scaled(g.op, g.n))
+	}
+	for _, s := range scaling {
+		for _, n := range s.sizes {
+			requests = append(requests, l.scaled(s.op, n))
+		}
+	}
+	f := &findings{}
+	var err error
+	if f.floor, err = measureFloor(ctx, b, wireFrames); err != nil {
+		return nil, err
+	}
+	f.local = b.all(ctx, requests)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	places, stop, err := wanLine.open(ctx)
+	if err != nil {
+		fmt.Fprintln(b.progress, err)
+		f.noWAN = err
+		return f, nil
+	}
+	defer stop()
+	requests = nil
+	for _, g := range wanGoals {
+		requests = append(requests, l.scaled(g.op, g.n))
+	}
+	far := *b
+	far.places, far.wan = places, &wanLine
+	f.wan = far.all(ctx, requests)
+	return f, ctx.Err()
+}
+
+// all measures each request once, and goes on after one that fails.
+func (b *bench) all(ctx context.Context, requests []request) map[string]outcome {
+	done := make(map[string]outcome)
+	slices.SortStableFunc(requests, func(x, y request) int { return x.n.rows - y.n.rows })
+	for _, r := range requests {
+		if _, twice := done[r.String()]; twice || ctx.Err() != nil {
+			continue
+		}
+		res, err := b.measure(ctx, r)
+		done[r.String()] = outcome{res, err}
+	}
+	return done
+}
