@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"consilium/job"
@@ -35,8 +37,11 @@ type order struct {
 	Cols int
 }
 
-// do carries the order out.
+// do carries the order out, with the heap bound of the node daemon.
 func (o *order) do(ctx context.Context, ready func(address string) error) (*measured, error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	if o.Wire > 0 {
 		return o.wire(ctx, ready)
 	}

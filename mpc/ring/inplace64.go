@@ -65,18 +65,27 @@ func (v Vec64) SetWraps(a, b Vec64) {
 
 // SetBits sets v to the bits of a plane as elements 0 or 1.
 func (v Vec64) SetBits(plane Words) {
-	for i := range v {
-		v[i] = plane[i/wordBits] >> (i % wordBits) & 1
+	for len(v) > 0 {
+		word, part := plane[0], v[:min(wordBits, len(v))]
+		for i := range part {
+			part[i] = word & 1
+			word >>= 1
+		}
+		v, plane = v[len(part):], plane[1:]
 	}
 }
 
 // SetFlip sets v to a where the plane's bit is 0 and to k - a where it is 1.
 func (v Vec64) SetFlip(a Vec64, plane Words, k uint64) {
-	a = a[:len(v)]
-	for i := range v {
-		b := plane[i/wordBits] >> (i % wordBits) & 1
-		v[i] = a[i] ^ -b // ^a = -a - 1
-		v[i] += b + k&-b
+	a, k = a[:len(v)], k+1
+	for len(v) > 0 {
+		word, part := plane[0], v[:min(wordBits, len(v))]
+		for i, e := range a[:len(part)] {
+			mask := -(word & 1)
+			part[i] = (e ^ mask) + k&mask // k - e = ^e + k + 1
+			word >>= 1
+		}
+		v, a, plane = v[len(part):], a[len(part):], plane[1:]
 	}
 }
 

@@ -1,56 +1,12 @@
 package rss
 
-import "math/bits"
-
-// bisect finds for each row that is not in its part's sample how many of the
-// splits are below it.
-func (r *ranking) bisect(parts []part) bool {
-	for done := 0; ; {
-		rows := 0
-		for i := range parts {
-			if p := &parts[i]; p.levels() > done {
-				rows += p.size() - int(p.sample)
-			}
-		}
-		if rows == 0 {
-			return true
-		}
-		step := max(1, bits.Len(uint(roundWorth/rows+1))-1) // (2^step - 1) * rows are worth a round
-		r.x, r.y = r.x[:0], r.y[:0]
-		for i := range parts {
-			r.ask(&parts[i], done, step)
-		}
-		before, ok := r.rows.below(r.x, r.y)
-		if !ok {
-			return false
-		}
-		next := 0
-		for i := range parts {
-			next = r.hear(&parts[i], done, step, before.Words, next)
-		}
-		done += step
-	}
-}
-
-// levels returns how often a part's rows are to be bisected.
-func (p *part) levels() int {
-	if p.settled() {
-		return 0
-	}
-	return bits.Len32(uint32(p.splits))
-}
-
-// ask pairs each row of a part with the splits that divide those among which the
-// row is known to belong, after done levels, into 2^step (or fewer) runs.
-func (r *ranking) ask(p *part, done, step int) {
-	levels := p.levels()
-	if levels <= done {
-		return
-	}
-	width := int32(1) << (levels - done)
+// askSplits pairs each row of a part with the splits that divide those among which
+// the row is known to belong into 2^step (or fewer) runs.
+func (r *ranking) askSplits(p *part, step int32) {
+	width := int32(1) << (p.levels() - p.done)
 	stride := max(1, width>>step)
 	first := p.lo + p.first - 1
-	if done == 0 {
+	if p.done == 0 {
 		clear(r.bucket[p.lo:p.hi])
 	}
 	for at := p.lo + p.sample; at < p.hi; at++ {
@@ -61,14 +17,10 @@ func (r *ranking) ask(p *part, done, step int) {
 	}
 }
 
-// hear notes what ask asked for, from bit next on, and returns the bit at which
-// the next part's answers begin.
-func (r *ranking) hear(p *part, done, step int, before []uint64, next int) int {
-	levels := p.levels()
-	if levels <= done {
-		return next
-	}
-	step = min(step, levels-done)
+// hearSplits notes what askSplits asked for, from bit next on, and returns the bit
+// at which the next part's answers begin.
+func (r *ranking) hearSplits(p *part, step int32, before []uint64, next int) int {
+	step = min(step, p.levels()-p.done)
 	splits := 1<<step - 1
 	for at := p.lo + p.sample; at < p.hi; at++ {
 		bucket := r.bucket[at] << step
@@ -78,29 +30,23 @@ func (r *ranking) hear(p *part, done, step int, before []uint64, next int) int {
 		}
 		r.bucket[at] = bucket
 	}
+	p.done += step
 	return next
 }
 
-// distribute moves the rows to their buckets, the splits between them, and
-// returns the buckets that are parts to be sorted further.
-func (r *ranking) distribute(parts []part) []part {
-	var next []part
-	for i := range parts {
-		p := &parts[i]
-		if p.settled() {
-			continue
+// divide moves a part's rows to their buckets, the splits between them, and
+// appends the buckets that are to be sorted further.
+func (r *ranking) divide(p *part, parts []part) []part {
+	lo := p.lo
+	for slot, end := range r.rearrange(p) {
+		// Even slots are buckets, odd ones hold a split each.
+		hi := p.lo + end
+		if slot%2 == 0 && hi-lo > 1 && int(lo) < r.wanted {
+			parts = append(parts, part{lo: lo, hi: hi})
 		}
-		lo := p.lo
-		for slot, end := range r.rearrange(p) {
-			// Even slots are buckets, odd ones hold a split each.
-			hi := p.lo + end
-			if slot%2 == 0 && hi-lo > 1 && int(lo) < r.wanted {
-				next = append(next, part{lo: lo, hi: hi})
-			}
-			lo = hi
-		}
+		lo = hi
 	}
-	return next
+	return parts
 }
 
 // rearrange sorts a part's rows by slot, bucket 0, split 0, bucket 1, …, and

@@ -9,7 +9,8 @@ import (
 
 // CompactPermutation returns the secret permutation that moves rows whose flag is
 // 1 before those whose flag is 0 and else keeps their order: a sort by one bit.
-// flag holds elements 0 or 1; an element of another value ends the session.
+// flag holds elements 0 or 1; an element of another value is a mistake that may be
+// noticed, too late to hide it, and then ends the session.
 //
 // Each row's place follows from prefix sums. Rows and places are shuffled, and
 // the places of shuffled rows, a uniformly random order, are opened (Chida et

@@ -29,7 +29,7 @@ func testCompare[V ring.Vector[V]](t *testing.T, kd kind[V], widths []int) {
 	rng := rand.New(rand.NewPCG(1, uint64(kd.bits)))
 	for _, k := range widths {
 		t.Run(name(k), func(t *testing.T) {
-			x, y := pairs(rng, kd, soak(400*len(widths))/len(widths), uint(k))
+			x, y := pairs(rng, kd, soak(400), uint(k))
 			low := new(big.Int).Lsh(big.NewInt(1), uint(k))
 			var small []*big.Int
 			for i := range x {
@@ -95,7 +95,7 @@ func TestComparePublic(t *testing.T) {
 func testDecompose[V ring.Vector[V]](t *testing.T, kd kind[V], widths []int) {
 	rng := rand.New(rand.NewPCG(2, uint64(kd.bits)))
 	for _, k := range widths {
-		x := inRange(rng, soak(300*len(widths))/len(widths), kd.bits)
+		x := inRange(rng, soak(300), kd.bits)
 		got := circuit(t, kd, func(s *mpc.Session, x ...rss.Share[V]) ring.Planes {
 			return rss.OpenBits(s.Step("out"), rss.Decompose(s.Step("bits"), x[0], k))
 		}, x)

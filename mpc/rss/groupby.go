@@ -1,6 +1,8 @@
 package rss
 
 import (
+	"slices"
+
 	"consilium/mpc"
 	"consilium/mpc/ring"
 )
@@ -32,25 +34,21 @@ func GroupBy(s *mpc.Session, keys []Key, values ...Vec) Groups {
 	sorted, carried := Sort(s.Step("sort"), keys, values...)
 	last := ToArith(s.Step("last"), lastOfGroup(s.Step("compare"), keys, sorted))
 
-	columns = sorted
-	running := append(carried, numberedFrom(s, 1, n))
-	for _, x := range running[:len(carried)] {
-		columns = append(columns, PrefixSum(s, x))
+	running := []Vec{numberedFrom(s, 1, n)} // how many rows up to each, and their sums
+	for _, x := range carried {
+		running = append(running, PrefixSum(s, x))
 	}
-	columns = append(columns, running[len(carried)], last)
-	columns = Compact(s.Step("compact"), last, columns...)
-	for i := len(keys); i < len(columns)-1; i++ {
+	columns = Compact(s.Step("compact"), last, slices.Concat(sorted, running, []Vec{last})...)
+	k, end := len(keys), len(columns)-1
+	for i := k; i < end; i++ {
 		columns[i] = Differences(s, columns[i])
 	}
-	valid := columns[len(columns)-1]
-	columns = zeroWhere(s.Step("clear"), valid, columns[:len(columns)-1])
+	valid := columns[end]
+	columns = zeroWhere(s.Step("clear"), valid, columns[:end])
 	if s.Err() != nil {
 		return noGroups(keys, values)
 	}
-	k := len(keys)
-	return Groups{
-		Valid: valid, Keys: columns[:k:k], Sums: columns[k : k+len(values) : k+len(values)], Count: columns[k+len(values)],
-	}
+	return Groups{Valid: valid, Keys: columns[:k:k], Count: columns[k], Sums: columns[k+1:]}
 }
 
 // noGroups is what GroupBy returns when it fails.

@@ -42,12 +42,13 @@ type ranking struct {
 }
 
 // part is a run of places: its rows are known to lie between those before and
-// those after it.
+// those after it, and their own order is not known. At first it has no splits.
 type part struct {
 	lo, hi int32
-	// The first rows are a sample. Once sorted, the splits among them, 2^k - 1
-	// beginning with the sample's row first, tell the other rows apart.
-	sample, first, splits int32
+	// The first rows are a sample. When it is sorted, splits of it, 2^k - 1 beginning
+	// with the sample's row first, tell the other rows apart, and so often have these
+	// been bisected.
+	sample, first, splits, done int32
 }
 
 func (p *part) size() int { return int(p.hi - p.lo) }
@@ -55,13 +56,16 @@ func (p *part) size() int { return int(p.hi - p.lo) }
 // settled reports whether sorting the sample sorts the part.
 func (p *part) settled() bool { return p.lo+p.sample == p.hi }
 
+// levels returns how often a part's rows are to be bisected.
+func (p *part) levels() int32 { return int32(bits.Len32(uint32(p.splits))) }
+
 // rank returns the rows in their order, the first wanted ones of n. It is a
-// samplesort in phases: of each part the first rows, which are a random sample,
-// are compared all with all at once, and the others look for their place among
-// them by bisection, all parts side by side. With about sqrt(b) sampled of b rows
-// a sample costs half a comparison a row, and there is neither the depth nor the
-// bad pivots of a quicksort. Rows that are compared with each other next move to
-// lie together.
+// samplesort: of each part the first rows, which are a random sample, are compared
+// all with all at once, then the others look for their place among them by
+// bisection, and what lies between two of them is a part in its turn; all parts do
+// so side by side. With about sqrt(b) sampled of b rows a sample costs half a
+// comparison a row, and there is neither the depth nor the bad pivots of a
+// quicksort. Rows that are compared with each other next move to lie together.
 func rank(n, wanted int, rows contestants) []int32 {
 	most := max(n, roundWorth) // about as many pairs as there are at once
 	r := ranking{
@@ -73,46 +77,79 @@ func rank(n, wanted int, rows contestants) []int32 {
 		parts = nil
 	}
 	for len(parts) > 0 {
-		if !r.takeSamples(parts) || !r.bisect(parts) {
+		step := r.plan(parts)
+		r.x, r.y = r.x[:0], r.y[:0]
+		for i := range parts {
+			r.ask(&parts[i], step)
+		}
+		before, ok := rows.below(r.x, r.y)
+		if !ok {
 			return unmoved(n)
 		}
-		parts = r.distribute(parts)
+		parts = r.hear(parts, step, before.Words)
 	}
 	return r.order
 }
 
-// takeSamples takes a sample of each part, compares its rows all with all, sorts
-// it and chooses the splits.
-func (r *ranking) takeSamples(parts []part) bool {
-	rows, all := 0, 0
+// plan chooses the size of samples and returns how many levels of bisection the
+// next batch does at once: with (2^step - 1) comparisons a row they are worth no
+// more than a round, or there is one.
+func (r *ranking) plan(parts []part) (step int32) {
+	fresh, searching, all := 0, 0, 0
 	for i := range parts {
-		b := parts[i].size()
-		rows, all = rows+b, min(all+b*(b-1)/2, roundWorth+1)
+		if p, b := &parts[i], parts[i].size(); p.splits > 0 {
+			searching += b - int(p.sample)
+		} else {
+			fresh, all = fresh+b, min(all+b*(b-1)/2, roundWorth+1)
+		}
 	}
-	r.x, r.y = r.x[:0], r.y[:0]
 	for i := range parts {
 		p := &parts[i]
-		p.sample = p.hi - p.lo
-		if all > roundWorth && p.sample > smallPart {
-			p.sample = sampleSize(p.size(), rows)
+		if p.splits > 0 {
+			continue
 		}
-		for x := p.lo; x < p.lo+p.sample; x++ {
-			for y := p.lo; y < x; y++ {
-				r.x, r.y = append(r.x, x), append(r.y, y)
-			}
+		p.sample = int32(p.size())
+		if all+searching > roundWorth && p.sample > smallPart {
+			p.sample = sampleSize(p.size(), fresh+searching)
 		}
 	}
-	before, ok := r.rows.below(r.x, r.y)
-	if !ok {
-		return false
+	return int32(max(1, bits.Len(uint(roundWorth/max(1, searching)+1))-1))
+}
+
+// ask adds the pairs that a part wants to have compared.
+func (r *ranking) ask(p *part, step int32) {
+	if p.splits > 0 {
+		r.askSplits(p, step)
+		return
 	}
+	for x := p.lo; x < p.lo+p.sample; x++ {
+		for y := p.lo; y < x; y++ {
+			r.x, r.y = append(r.x, x), append(r.y, y)
+		}
+	}
+}
+
+// hear takes the answers to what parts asked and returns the parts that are left.
+func (r *ranking) hear(parts []part, step int32, before []uint64) []part {
+	var left []part
 	next := 0
-	for i := range parts {
-		p := &parts[i]
-		next = r.sortSample(p, before.Words, next)
-		p.chooseSplits(r.wanted)
+	for _, p := range parts {
+		if p.splits == 0 {
+			next = r.sortSample(&p, before, next)
+			if !p.settled() {
+				p.chooseSplits(r.wanted)
+				left = append(left, p)
+			}
+			continue
+		}
+		next = r.hearSplits(&p, step, before, next)
+		if p.done < p.levels() {
+			left = append(left, p)
+		} else {
+			left = r.divide(&p, left)
+		}
 	}
-	return true
+	return left
 }
 
 // sampleSize returns how many of a part's b rows to sample when so many rows are
@@ -164,9 +201,6 @@ func bit(words []uint64, i int) bool { return words[i/64]>>(i%64)&1 == 1 }
 // part's rows are wanted one row that most likely has these below it.
 func (p *part) chooseSplits(wanted int) {
 	p.first, p.splits = 0, p.sample
-	if p.settled() {
-		return
-	}
 	share := (wanted - int(p.lo)) * int(p.sample+1) / p.size()
 	spread := 1 << ((bits.Len(uint(share)) + 1) / 2) // about the square root
 	if at := share + 2*spread; at < int(p.sample)/2 {

@@ -32,14 +32,14 @@ func Sort(s *mpc.Session, keys []Key, payload ...Vec) (sorted, carried []Vec) {
 // rows, which are a uniformly random order whatever the data, and whatever keys
 // are equal. Leaks nothing.
 //
-// For n rows about n (log2 n + 2) comparisons of at most w + 1 bits each, and once
-// for each row a decomposition of the keys, a shuffle of w bits and 11 w / 4 bits.
-// A batch of comparisons takes 3 + ceil(log2(w / 4)) rounds; of batches there are
-// 1 for up to 256 rows, about 4 for 1,000, 10 for 10,000, 28 for 100,000 and 37
+// For n rows about n (log2 n + 2) comparisons of about w bits each, and once for
+// each row a decomposition of the keys, a shuffle of w bits and 11 w / 4 bits. A
+// batch of comparisons takes 2 + ceil(log2(w / 4)) rounds; of batches there are
+// 1 for up to 256 rows, about 4 for 1,000, 10 for 10,000, 25 for 100,000 and 32
 // for 1,000,000. One key of 32 bits: 170 bytes a row and party for 1,000,000 rows,
 // 21 comparisons of 6 bytes among them, and 1.7 us of one core.
 //
-// What else was weighed, in bytes a row and party and rounds, for that size: a
+// What else was weighed, in bytes a row and party and rounds as predicted: a
 // quicksort with comparisons that subtract and take the sign (25 of 12 bytes): 300
 // and 350; with comparisons of bits decomposed once (25 of 19 bytes): 475 and 350; a
 // radix sort with opened shuffled ranks (Chida et al. 2019; Asharov et al., CCS

@@ -14,7 +14,7 @@ import (
 func testTrunc[V ring.Vector[V]](t *testing.T, kd kind[V], exact, fast func(*mpc.Session, rss.Share[V], int) rss.Share[V], shifts []int) {
 	rng := rand.New(rand.NewPCG(1, uint64(kd.bits)))
 	for _, f := range shifts {
-		x := inRange(rng, soak(300*len(shifts))/len(shifts), kd.bits-1)
+		x := inRange(rng, soak(300), kd.bits-1)
 		got := opened(t, func(s *mpc.Session, x ...rss.Share[V]) rss.Share[V] {
 			return rss.Concat(s, exact(s.Step("exact"), x[0], f), fast(s.Step("fast"), x[0], f))
 		}, kd.enter(x))
