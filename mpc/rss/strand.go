@@ -13,16 +13,16 @@ const (
 	// strandCount is in how many strands a long vector goes: as many as there are
 	// roles, so that each is dealer of one and all send the same.
 	strandCount = roles
-	// strandElements is up to how many elements a vector goes in one strand: below it
-	// the strands' own steps and goroutines cost more than they save.
+	// strandElements is up to how many elements a vector goes in one strand: below
+	// it the strands' own steps and goroutines cost more than they save.
 	strandElements = 8 << 10
 )
 
-// A strand computes one part of a long vector, chunk by chunk, side by side with
-// the other strands: while one waits for its neighbours, others compute, so that
-// cores and links are busy, and memory is bounded by the chunk. A short vector
-// is one strand on the operation's own step. Cuts depend on the length alone and a
-// strand has steps of its own, so that what is sent is the same at every speed.
+// A strand computes one part of a long vector, chunk by chunk, side by side with the
+// other strands: while one waits for its neighbours, others compute, so that cores
+// and links are busy, and memory is bounded by the chunk. A short vector is one
+// strand on the operation's own step. Cuts depend on the length alone and a strand
+// has steps of its own, so that what is sent is the same at every speed.
 type strand struct {
 	s      *mpc.Session
 	me     party
@@ -32,8 +32,9 @@ type strand struct {
 	arena  *arena
 }
 
-// strands runs work for each strand of a vector of n elements and waits for all. Cuts
-// are at multiples of unit. It reports whether the session still lives.
+// strands claims the step, runs work for each strand of a vector of n elements, cut
+// at multiples of unit, and waits for all. It reports whether the session still
+// lives.
 func strands(s *mpc.Session, n, unit int, work func(l *strand)) bool {
 	me, ok := self(s)
 	if !ok || !begin(s) {
