@@ -22,8 +22,8 @@
 // opened or revealed, provided that every party follows the protocol. A party
 // that deviates can change results. It is noticed when it sends different copies
 // of one component to those who compare them, which Input, Open and RevealTo do,
-// but a wrong product is not noticed as such: all products pass one place, where
-// a check can be added, and there is none today. Two parties together know
+// but a wrong product is not noticed as such: products pass the forms in reshare.go
+// and the one in rounded.go, where a check can be added, and there is none today. Two parties together know
 // everything. What is marked "derived here" has a proof in its comment at most, and
 // tests; it has not been reviewed.
 //
@@ -44,6 +44,6 @@
 // that all parties send the same. See strand.
 //
 // What must never happen here: a multiplication that does not pass the forms in
-// reshare.go, an opening at a step that does not end in "open" or "reveal", a branch
+// reshare.go or rounded.go, an opening at a step that does not end in "open" or "reveal", a branch
 // on a component.
 package rss
