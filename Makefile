@@ -31,7 +31,8 @@ bench: ## every operation among three processes beside the machine's floor: benc
 
 fuzz: ## every decoder of foreign bytes, FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \
-	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	  all=$$(go test -list '^Fuzz' $$pkg); \
+	  for f in $$(echo "$$all" | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; done
 

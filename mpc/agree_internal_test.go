@@ -107,11 +107,11 @@ func FuzzAgreeFrame(f *testing.F) {
 func TestCoinsDiffer(t *testing.T) {
 	seen := make(map[string]string)
 	for name, c := range map[string]*Coins{
-		"base":            newCoins(Seed{1}, SessionID{1}, "own\x00a"),
-		"another seed":    newCoins(Seed{2}, SessionID{1}, "own\x00a"),
-		"another session": newCoins(Seed{1}, SessionID{2}, "own\x00a"),
-		"another step":    newCoins(Seed{1}, SessionID{1}, "own\x00b"),
-		"another kind":    newCoins(Seed{1}, SessionID{1}, "pair\x00a"),
+		"base":            newRoot(Seed{1}, SessionID{1}).coins("own\x00a"),
+		"another seed":    newRoot(Seed{2}, SessionID{1}).coins("own\x00a"),
+		"another session": newRoot(Seed{1}, SessionID{2}).coins("own\x00a"),
+		"another step":    newRoot(Seed{1}, SessionID{1}).coins("own\x00b"),
+		"another kind":    newRoot(Seed{1}, SessionID{1}).coins("pair\x00a"),
 	} {
 		b := bytes.Repeat([]byte{0xff}, 32)
 		c.Fill(b)
@@ -122,8 +122,8 @@ func TestCoinsDiffer(t *testing.T) {
 	}
 	// The stream goes on: two calls give what one longer call gives.
 	whole, parts := make([]byte, 40), make([]byte, 40)
-	newCoins(Seed{1}, SessionID{1}, "x").Fill(whole)
-	c := newCoins(Seed{1}, SessionID{1}, "x")
+	newRoot(Seed{1}, SessionID{1}).coins("x").Fill(whole)
+	c := newRoot(Seed{1}, SessionID{1}).coins("x")
 	c.Fill(parts[:7])
 	c.Fill(parts[7:])
 	if !bytes.Equal(whole, parts) || bytes.Equal(whole[:16], whole[16:32]) {

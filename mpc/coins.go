@@ -37,7 +37,7 @@ func (c *Coins) Fill(dst []byte) {
 // one step ends the session, so that what they would mask is not sent.
 func (s *Session) OwnCoins() *Coins {
 	s.Claim("own coins")
-	return s.coins(s.run.cfg.Seeds.Own, "own")
+	return s.coins(s.run.own, "own")
 }
 
 // PairCoins returns this step's coins that this participant shares with peer. A
@@ -45,26 +45,38 @@ func (s *Session) OwnCoins() *Coins {
 // they would mask is not sent.
 func (s *Session) PairCoins(peer PartyID) *Coins {
 	s.Claim("coins with " + s.Name(peer))
-	seed, ok := s.run.cfg.Seeds.Pair[peer]
+	r, ok := s.run.pair[peer]
 	if !ok {
 		s.Fail(errors.New("no shared seed with " + s.Name(peer)))
+		r = newRoot(Seed{}, s.ID())
 	}
-	return s.coins(seed, "pair")
+	return s.coins(r, "pair")
 }
 
 // ExpandSeed returns the coins of a seed that a participant deals to parties
 // for one step: the same bytes at everyone who holds the seed. The dealer draws
 // a fresh seed for each stream; the step claims nothing.
 func (s *Session) ExpandSeed(seed Seed) *Coins {
-	return s.coins(seed, "dealt")
+	return s.coins(newRoot(seed, s.ID()), "dealt")
 }
 
-func (s *Session) coins(seed Seed, kind string) *Coins {
-	return newCoins(seed, s.run.cfg.ID, kind+"\x00"+s.path)
+func (s *Session) coins(r root, kind string) *Coins { return r.coins(kind + "\x00" + s.path) }
+
+// root is a seed bound to a session: the extract of HKDF, which is the same for all
+// steps and half of a derivation's time.
+type root []byte
+
+func newRoot(seed Seed, id SessionID) root {
+	r, err := hkdf.Extract(sha256.New, seed[:], id[:])
+	if err != nil {
+		panic("mpc: HKDF refuses a seed: " + err.Error())
+	}
+	return r
 }
 
-func newCoins(seed Seed, id SessionID, domain string) *Coins {
-	okm, err := hkdf.Key(sha256.New, seed[:], id[:], "consilium coins v1\x00"+domain, 32)
+// coins returns the coins of a domain.
+func (r root) coins(domain string) *Coins {
+	okm, err := hkdf.Expand(sha256.New, r, "consilium coins v1\x00"+domain, 32)
 	if err != nil {
 		panic("mpc: HKDF refuses a fixed length: " + err.Error())
 	}

@@ -24,6 +24,9 @@ func (Seed) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText keeps a seed out of JSON, also as a field of something else.
 func (Seed) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+// Format keeps the root of a session's coins out of every verb.
+func (root) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
 // Format shows of an agreement its session alone: it holds the roster key.
 func (a Agreement) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "seed agreement of session %v", a.ID) }
 

@@ -24,6 +24,18 @@ type Config struct {
 	// Progress, if not nil, hears the path of each step that begins. It must not
 	// block, and it may be called from several goroutines.
 	Progress func(step string)
+	// Products, if not nil, hears of all products that are about to be made, at
+	// this participant. It must not block, and it may be called from several
+	// goroutines.
+	Products func(Products)
+}
+
+// Products are some secret products that participants make at one step: what a
+// check of those who might deviate has to look at before anything is opened.
+type Products struct {
+	Step string
+	Form string // how they are made, in the protocol's words
+	N    int    // how many elements come out: numbers, or words of bits
 }
 
 // check refuses what no session can be made of.
@@ -71,6 +83,8 @@ type run struct {
 	cancel context.CancelCauseFunc
 	watch  sync.WaitGroup
 	heard  []chan struct{} // by peer: closed when its abort channel has nothing more to say
+	own    root            // of coins
+	pair   map[PartyID]root
 
 	mu     sync.Mutex
 	used   map[string]bool // steps whose coins or channel were claimed
@@ -93,6 +107,10 @@ func NewSession(ctx context.Context, cfg Config) (*Session, error) {
 	}
 	cfg.Names, cfg.Compute = slices.Clone(cfg.Names), slices.Clone(cfg.Compute)
 	r := &run{cfg: cfg, used: make(map[string]bool), heard: make([]chan struct{}, len(cfg.Names))}
+	r.own, r.pair = newRoot(cfg.Seeds.Own, cfg.ID), make(map[PartyID]root)
+	for p, seed := range cfg.Seeds.Pair {
+		r.pair[p] = newRoot(seed, cfg.ID)
+	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for p := range cfg.Names {
 		if PartyID(p) != cfg.Self {
@@ -165,6 +183,14 @@ func (s *Session) Step(name string, index ...int) *Session {
 		p(path)
 	}
 	return child
+}
+
+// Made tells Config.Products that n products of a form are made at the current
+// step. A protocol calls it wherever it multiplies by messages.
+func (s *Session) Made(form string, n int) {
+	if hear := s.run.cfg.Products; hear != nil {
+		hear(Products{s.path, form, n})
+	}
 }
 
 // Claim marks use ("coins", "channel", …) of the current step as taken and

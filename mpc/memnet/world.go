@@ -24,6 +24,9 @@ type Config struct {
 	Timeout time.Duration // of each send and receive; default 10 s
 	Window  int           // frames of a channel that may wait before Send blocks; default any
 	Hooks   Hooks
+	// Products, if not nil, hears of the products made at each participant; it may
+	// be called from several goroutines.
+	Products func(at mpc.PartyID, made mpc.Products)
 }
 
 // World runs functions at N participants in one process. Each run is a session
@@ -97,10 +100,14 @@ func (w *World) Run(fn func(*mpc.Session) error) error {
 func (w *World) participate(ctx context.Context, net *Network, p mpc.PartyID, fn func(*mpc.Session) error) {
 	id := w.session()
 	defer net.End(p, id)
-	s, err := mpc.NewSession(ctx, mpc.Config{
+	cfg := mpc.Config{
 		ID: id, Self: p, Names: w.cfg.Names, Compute: w.cfg.Compute,
 		Transport: net.Transport(p), Seeds: w.seeds(p), Timeout: w.cfg.Timeout,
-	})
+	}
+	if hear := w.cfg.Products; hear != nil {
+		cfg.Products = func(made mpc.Products) { hear(p, made) }
+	}
+	s, err := mpc.NewSession(ctx, cfg)
 	if err != nil {
 		w.errs[p] = err
 		return

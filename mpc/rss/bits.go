@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"consilium/mpc"
 	"consilium/mpc/ring"
@@ -26,6 +27,17 @@ func (b Bits) Plane(j int) Bits { return b.Planes(j, j+1) }
 // Planes returns planes lo to hi-1, in the same memory.
 func (b Bits) Planes(lo, hi int) Bits { return Bits{b.A.Planes(lo, hi), b.B.Planes(lo, hi)} }
 
+// Across returns the n bits of one plane as n planes of one bit: what is counted
+// along a vector becomes what circuits combine. Local.
+func (b Bits) Across() Bits {
+	out := ZeroBits(1, b.Len())
+	for i := range b.Len() {
+		out.A.SetBit(i, 0, b.A.Bit(0, i))
+		out.B.SetBit(i, 0, b.B.Bit(0, i))
+	}
+	return out
+}
+
 // ZeroBits returns the trivial share of w planes of n zero bits. Local.
 func ZeroBits(n, w int) Bits {
 	n, w = max(n, 0), max(w, 0)
@@ -37,14 +49,16 @@ func ZeroBits(n, w int) Bits {
 // every operation refuses.
 func ConcatPlanes(bs ...Bits) Bits {
 	var out Bits
-	for i, b := range bs {
-		if i == 0 {
-			out.A.N, out.B.N = b.A.N, b.B.N
-		}
-		out.A.W, out.B.W = out.A.W+b.A.W, out.B.W+b.B.W
-		out.A.Words = append(out.A.Words, b.A.Words...)
-		out.B.Words = append(out.B.Words, b.B.Words...)
+	if len(bs) == 0 {
+		return out
 	}
+	var a, b []ring.Words
+	for _, x := range bs {
+		out.A.W, out.B.W = out.A.W+x.A.W, out.B.W+x.B.W
+		a, b = append(a, x.A.Words), append(b, x.B.Words)
+	}
+	out.A.N, out.A.Words = bs[0].A.N, slices.Concat(a...)
+	out.B.N, out.B.Words = bs[0].B.N, slices.Concat(b...)
 	return out
 }
 

@@ -41,25 +41,36 @@ const (
 // the lowest first. 2 rounds and 11 w / 4 bits a row, leaks nothing.
 func newContest(s *mpc.Session, numbers []column[ring.Words], w int) *contest {
 	n := numbers[0].a.Len()
-	c := &contest{s: s, digits: ceil(w, digitBits)}
-	c.words = ceil(c.digits, digitsPerWord)
-	c.rows = make([]uint64, 2*c.words*n)
+	c := emptyContest(s, n, ceil(w, digitBits))
 	strands(s.Step("digits"), n, wordBits, func(l *strand) {
 		for lo, hi := range l.chunks(expandRows) {
-			b := l.bits(hi-lo, digitBits*c.digits)
-			for i, x := range numbers {
-				from, to := 64*i, min(64*(i+1), b.Width())
-				ring.Vec64(x.a.Slice(lo, hi)).SetPlanes(b.A.Planes(from, to), 0)
-				ring.Vec64(x.b.Slice(lo, hi)).SetPlanes(b.B.Planes(from, to), 0)
-			}
-			c.expand(l.digits(b), lo, hi)
+			c.expand(l, numbers, lo, hi, lo)
 		}
 	})
 	return c
 }
 
-// expand writes the one-hot digits of rows lo to hi-1.
-func (c *contest) expand(ds []digit, lo, hi int) {
+// emptyContest has room for n rows of so many digits.
+func emptyContest(s *mpc.Session, n, digits int) *contest {
+	c := &contest{s: s, digits: digits, words: ceil(digits, digitsPerWord)}
+	c.rows = make([]uint64, 2*c.words*n)
+	return c
+}
+
+// expand writes the one-hot digits of numbers lo to hi-1 as the rows in place to
+// and the ones after it.
+func (c *contest) expand(l *strand, numbers []column[ring.Words], lo, hi, to int) {
+	b := l.bits(hi-lo, digitBits*c.digits)
+	for i, x := range numbers {
+		from, to := 64*i, min(64*(i+1), b.Width())
+		ring.Vec64(x.a.Slice(lo, hi)).SetPlanes(b.A.Planes(from, to), 0)
+		ring.Vec64(x.b.Slice(lo, hi)).SetPlanes(b.B.Planes(from, to), 0)
+	}
+	c.write(l.digits(b), to, to+hi-lo)
+}
+
+// write writes the one-hot digits of the rows in places lo to hi-1.
+func (c *contest) write(ds []digit, lo, hi int) {
 	ones := [2]uint64{} // the constant 1 is component 0: role 0 has it as A, role 2 as B
 	switch c.s.Role() {
 	case 0:

@@ -22,10 +22,10 @@
 // opened or revealed, provided that every party follows the protocol. A party
 // that deviates can change results. It is noticed when it sends different copies
 // of one component to those who compare them, which Input, Open and RevealTo do,
-// but a wrong product is not noticed as such: products pass the forms in reshare.go
-// and the one in rounded.go, where a check can be added, and there is none today. Two parties together know
-// everything. What is marked "derived here" has a proof in its comment at most, and
-// tests; it has not been reviewed.
+// but a wrong product is not noticed as such: every product is recorded with its
+// step at the seam in reshare.go, where a check can be added, and there is none
+// today. Two parties together know everything. What is marked "derived here" has a
+// proof in its comment at most, and tests; it has not been reviewed.
 //
 // # Conventions
 //
@@ -43,7 +43,7 @@
 // travelling overlap and memory is bounded; the dealer changes with the strand, so
 // that all parties send the same. See strand.
 //
-// What must never happen here: a multiplication that does not pass the forms in
-// reshare.go or rounded.go, an opening at a step that does not end in "open" or "reveal", a branch
+// What must never happen here: a multiplication that does not pass the seam in
+// reshare.go, an opening at a step that does not end in "open" or "reveal", a branch
 // on a component.
 package rss

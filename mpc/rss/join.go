@@ -36,9 +36,9 @@ const widestJoin = 60
 // one more, of Equal, ToArith, and of one element for each column and row of the
 // left. Leaks nothing.
 func Join(s *mpc.Session, left, right Table) Joined {
-	none := noPairs(left.Key.Column.Len(), left, right)
+	none := func() Joined { return noPairs(left.Key.Column.Len(), left, right) }
 	if !joinable(s, left, right) {
-		return none
+		return none()
 	}
 	width := left.Key.Bits + 1
 	query := Scale(s, left.Key.natural(s), 2)
@@ -63,10 +63,10 @@ func matchRows(s *mpc.Session, query, key Vec, columns []Vec, width int) (valid 
 
 // pairsWhere returns columns of the left and the right rows as pairs, cleared
 // where they are not valid.
-func pairsWhere(s *mpc.Session, valid Vec, left, right []Vec, none Joined) Joined {
+func pairsWhere(s *mpc.Session, valid Vec, left, right []Vec, none func() Joined) Joined {
 	all := zeroWhere(s.Step("clear"), valid, slices.Concat(left, right))
 	if s.Err() != nil {
-		return none
+		return none()
 	}
 	k := len(left)
 	return Joined{valid, all[:k:k], all[k:]}
@@ -88,9 +88,9 @@ func noPairs(n int, left, right Table) Joined {
 // Permute and Unpermute for what is found: left and groups, left and result,
 // right and result. Leaks nothing but the sizes and the bound, which are public.
 func JoinMany(s *mpc.Session, left, right Table, rows int) (Joined, Vec) {
-	none, noCount := noPairs(rows, left, right), Zero[ring.Vec64](1)
+	none, noCount := func() Joined { return noPairs(rows, left, right) }, Zero[ring.Vec64](1)
 	if !joinable(s, left, right) || !positive(s, rows) || !countable(s, rows) {
-		return none, noCount
+		return none(), noCount
 	}
 	n, m := left.Key.Column.Len(), right.Key.Column.Len()
 	key := Key{Column: marked(s, right), Bits: left.Key.Bits + 1}
@@ -112,7 +112,7 @@ func JoinMany(s *mpc.Session, left, right Table, rows int) (Joined, Vec) {
 	rights := latest(s.Step("find"), numbered(s, m), columns, place, bits.Len(uint(m)))
 	pairs := pairsWhere(s, valid, found[1:], rights, none)
 	if s.Err() != nil {
-		return none, noCount
+		return none(), noCount
 	}
 	return pairs, total
 }

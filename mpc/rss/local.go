@@ -112,3 +112,20 @@ func ready[V ring.Vector[V]](s *mpc.Session, operands ...Share[V]) bool {
 	_, ok := self(s)
 	return ok && whole(s, operands...)
 }
+
+// Repeat returns k copies of x one after the other. Local.
+func Repeat[V ring.Vector[V]](s *mpc.Session, x Share[V], k int) Share[V] {
+	xs := make([]Share[V], k)
+	for i := range xs {
+		xs[i] = x
+	}
+	return Concat(s, xs...)
+}
+
+// Narrow returns x modulo 2^64: x itself where it fits. Local.
+func Narrow(s *mpc.Session, x Vec128) Vec {
+	if !ready(s, x) {
+		return zero[ring.Vec64](x.Len())
+	}
+	return narrow(x)
+}

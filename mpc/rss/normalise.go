@@ -31,28 +31,32 @@ type normalised[V ring.Vector[V]] struct {
 
 // normalise scales signed numbers of magnitude at most 2^bits by their leading
 // bit. 17 to 20 rounds.
-//
-// The bits of 2x are complemented where x is negative, which gives 2|x| - 1: its
-// leading bit is that of |x| but for powers of two, which come out as 1 instead
-// of 1/2.
 func normalise[V ring.Vector[V]](s *mpc.Session, x Share[V], bits int) normalised[V] {
 	n, width := x.Len(), bits+1
 	if !ready(s, x) || !between(s, "bits to normalise", bits, 0, widest) {
 		return normalised[V]{zero[V](n), zero[V](n), width}
 	}
-	planes := Decompose(s.Step("bits"), narrow(x), width+1)
-	sign := planes.Plane(width)
-	magnitude := make([]Bits, width+1)
-	magnitude[0] = sign
-	for j := range width {
-		magnitude[j+1] = Xor(s, planes.Plane(j), sign)
-	}
+	magnitude, sign := doubled(s.Step("bits"), narrow(x), bits)
 	zeros, some := leadingZeros(s.Step("leading"), magnitude)
 	m := len(zeros)
 	arith := parts(s, toArith[V](s.Step("arith"), ConcatPlanes(append(zeros, sign, some)...)), n)
 	signed := Sub(s, arith[m+1], Scale(s, arith[m], 2)) // 1, -1 or 0
 	scale := product(s.Step("scale"), append(powerFactors(s, arith[:m], 1), signed))
 	return normalised[V]{scaleTo(s.Step("scaled"), x, scale, width), scale, width}
+}
+
+// doubled returns the signs of numbers of magnitude at most 2^bits, and planes of
+// twice their magnitudes from the lowest: the bits of 2x, complemented where x is
+// negative, which gives 2|x| - 1. Its leading bit is that of 2|x| but for powers of
+// two, which come out as 1 instead of 1/2.
+func doubled[V ring.Vector[V]](s *mpc.Session, x Share[V], bits int) (magnitude []Bits, sign Bits) {
+	planes := Decompose(s, x, bits+2)
+	sign = planes.Plane(bits + 1)
+	magnitude = []Bits{sign}
+	for j := range bits + 1 {
+		magnitude = append(magnitude, Xor(s, planes.Plane(j), sign))
+	}
+	return magnitude, sign
 }
 
 // scaleTo returns x * scale, of magnitude at most 2^width, divided by 2^width,
@@ -116,7 +120,7 @@ func leadingZeros(s *mpc.Session, planes []Bits) (zeros []Bits, some Bits) {
 func powerFactors[V ring.Vector[V]](s *mpc.Session, bits []Share[V], step int) []Share[V] {
 	factors := make([]Share[V], len(bits))
 	for j, b := range bits {
-		factors[j] = AddConst(s, Scale(s, b, 1<<(step<<j)-1), 1)
+		factors[j] = AddConst(s, Sub(s, shiftLeft(s, b, step<<j), b), 1)
 	}
 	return factors
 }

@@ -91,6 +91,20 @@ func rank(n, wanted int, rows contestants) []int32 {
 	return r.order
 }
 
+// rankAtOnce is rank of few rows in one batch: all are compared with each other,
+// and none moves.
+func rankAtOnce(n int, rows contestants) []int32 {
+	r := ranking{rows: rows, order: unmoved(n)}
+	all := part{hi: int32(n), sample: int32(n)}
+	r.ask(&all, 1)
+	before, ok := rows.below(r.x, r.y)
+	if !ok {
+		return r.order
+	}
+	r.sortSample(&all, before.Words, 0)
+	return r.order
+}
+
 // plan chooses the size of samples and returns how many levels of bisection the
 // next batch does at once: with (2^step - 1) comparisons a row they are worth no
 // more than a round, or there is one.
@@ -201,9 +215,15 @@ func bit(words []uint64, i int) bool { return words[i/64]>>(i%64)&1 == 1 }
 // part's rows are wanted one row that most likely has these below it.
 func (p *part) chooseSplits(wanted int) {
 	p.first, p.splits = 0, p.sample
-	share := (wanted - int(p.lo)) * int(p.sample+1) / p.size()
-	spread := 1 << ((bits.Len(uint(share)) + 1) / 2) // about the square root
-	if at := share + 2*spread; at < int(p.sample)/2 {
+	if at := pastWanted(wanted-int(p.lo), int(p.sample), p.size()); at < int(p.sample)/2 {
 		p.first, p.splits = int32(at), 1
 	}
+}
+
+// pastWanted returns the place in a sorted sample of b rows of a row that most
+// likely has the first wanted ones below it.
+func pastWanted(wanted, sample, b int) int {
+	share := wanted * (sample + 1) / b
+	spread := 1 << ((bits.Len(uint(share)) + 1) / 2) // about the square root
+	return share + 2*spread
 }

@@ -7,17 +7,37 @@ import (
 	"consilium/mpc/ring"
 )
 
-// Every multiplication, of numbers or of bits, passes this file: here a check
-// against parties that deviate can note factors and product with their step. A
-// product of shares is a sum of products of components, of which each party knows
-// some. By who contributes there are three forms:
+// Every multiplication, of numbers or of bits, passes the seam of this file, made,
+// before any of its messages: there it is recorded with its step, and there a check
+// against parties that deviate can note factors and product. A test proves that
+// whatever parties send is a product that was recorded, an opening or a move of
+// rows.
 //
-//   - all three parties: reshare;
-//   - one party, the dealer, knows both factors: it deals the product (offer), or
+// A product of shares is a sum of products of components, of which each party knows
+// some. By who contributes there are three kinds, and five forms:
+//
+//   - all three parties: reshare; or split, when the product is to be rounded at
+//     once, after which the dealer has one summand of it and the other two have
+//     another;
+//   - one party, the dealer, knows both factors: it deals the product (deal), or
 //     the end of a chain of such products, as are the bits of a sum that it knows
 //     (a check would have it deal the whole chain);
 //   - the other two know one factor, and have a part each of the other, which was
-//     dealt: they answer the dealer (reply).
+//     dealt: they answer the dealer (reply), or each other (exchange).
+//
+// Forms split and exchange are in rounded.go, the others here.
+type form string
+
+const (
+	formReshare  form = "reshare"
+	formSplit    form = "split"
+	formDeal     form = "deal"
+	formReply    form = "reply"
+	formExchange form = "exchange"
+)
+
+// made records that n elements are made in a form at the gate's step.
+func (g *gate) made(f form, n int) { g.s.Made(string(f), n) }
 
 // reshare makes a replicated share of z = z0 + z1 + z2 when each party can
 // compute its z_i. local sets part to elements lo to hi-1 of this party's z_i,
@@ -55,6 +75,7 @@ func reshareInto[V ring.Group[V]](s *mpc.Session, a, b V, local func(part V, lo,
 
 // reshareOn is reshare within a strand.
 func reshareOn[V ring.Group[V]](g *gate, a, b V, unit int, local func(part V, lo, hi int)) {
+	g.made(formReshare, a.Len())
 	absorb := func(lo, hi int) { fetch(g.s, g.me.next, b.Slice(lo, hi)) }
 	// One frame ahead: the next is computed and sent while this one travels.
 	last, waiting := [2]int{}, false
@@ -85,6 +106,7 @@ func reshareOn[V ring.Group[V]](g *gate, a, b V, unit int, local func(part V, lo
 // where it holds component d+1, to value. 1 round, n elements of the dealer's,
 // leaks nothing: what is sent is masked by coins used for nothing else.
 func offer[V ring.Group[V]](l *strand, g *gate, value, coin V) {
+	g.made(formDeal, max(value.Len(), coin.Len()))
 	switch l.seat() {
 	case dealer:
 		for lo, hi := range frames(value.Len()) {
@@ -117,6 +139,7 @@ func offer[V ring.Group[V]](l *strand, g *gate, value, coin V) {
 // elements of each of the two, leaks nothing: d sees two parts that are masked by
 // coins it does not know.
 func reply[V ring.Group[V]](l *strand, g *gate, a, b V) {
+	g.made(formReply, a.Len())
 	for lo, hi := range frames(a.Len()) {
 		a, b := a.Slice(lo, hi), b.Slice(lo, hi)
 		switch l.seat() {

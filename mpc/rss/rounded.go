@@ -7,10 +7,11 @@ import (
 
 // reshareRounded is reshare for z / 2^f: it makes a replicated share of the
 // quotient when each party can compute its z_i of z = z0 + z1 + z2, and costs
-// hardly more than the product alone. What is rounded at once passes here instead
-// of reshare, and what is said there about a check holds here too. V is the ring
-// of z, W that of the quotient: the same one, or Vec64 for a quotient that fits.
-// local sets part to elements lo to hi-1 of z_i.
+// hardly more than the product alone. Its products are recorded as those in
+// reshare.go are: z itself (split), what the dealer deals, and in the step's child
+// "signs" a product of the pair's (exchange). V is the ring of z, W that of the
+// quotient: the same one, or Vec64 for a quotient that fits. local sets part to
+// elements lo to hi-1 of z_i.
 //
 // |z| <= 2^61 (Vec64) or 2^125 (Vec128). The result is one of the two integers
 // next to z / 2^f, drawn by the coins with the chances that make it right on
@@ -44,7 +45,11 @@ func reshareRounded[V ring.Vector[V], W ring.Vector[W]](s *mpc.Session, n, f int
 			z: z.slice(l.lo, l.hi), sum: kind.Make(n), shared: make(ring.Vec64, n),
 			wraps: make(ring.Vec64, min(n, frameElements)), mask: make(ring.Vec64, min(n, frameElements)),
 		}
+		r.g.made(formSplit, n)
+		r.g.made(formDeal, 2*n) // quotients and signs
 		r.pass(r.split, r.collect)
+		r.g = l.gate("signs")
+		r.g.made(formExchange, n)
 		r.pass(r.divide, r.join)
 	})
 	if !ok {

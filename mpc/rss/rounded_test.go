@@ -166,7 +166,7 @@ func TestRoundFramesAreBalanced(t *testing.T) {
 		w := memnet.New(memnet.Config{Seed: 5, Hooks: memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
 			mu.Lock()
 			defer mu.Unlock()
-			frames[fmt.Sprintf("%d>%d.%d", m.From, m.To, m.Index)] = slices.Clone(m.Frame)
+			frames[fmt.Sprintf("%s %d>%d", m.Channel.Step, m.From, m.To)] = slices.Clone(m.Frame)
 			return m.Frame, true
 		}}})
 		if err := w.Run(func(s *mpc.Session) error {

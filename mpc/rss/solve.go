@@ -137,7 +137,7 @@ func (e *elimination) back(s *mpc.Session) {
 		row := Concat(s, scaled[k*e.c:(k+1)*e.c]...)
 		var xs, ys []Vec128
 		for i := k + 1; i < e.p; i++ {
-			xs = append(xs, Neg(s, repeated(s, e.lower[i][k], e.c)))
+			xs = append(xs, Neg(s, Repeat(s, e.lower[i][k], e.c)))
 			ys = append(ys, Concat(s, e.right[i]...))
 		}
 		if len(xs) > 0 {
@@ -189,13 +189,4 @@ func together(rows [][]Vec128, r, c int) Vec128 {
 		}
 	}
 	return x
-}
-
-// repeated returns k copies of x one after the other. Local.
-func repeated[V ring.Vector[V]](s *mpc.Session, x Share[V], k int) Share[V] {
-	xs := make([]Share[V], k)
-	for i := range xs {
-		xs[i] = x
-	}
-	return Concat(s, xs...)
 }

@@ -54,9 +54,10 @@ func SortPermutation(s *mpc.Session, keys ...Key) *Permutation {
 // sortFirst is SortPermutation that sorts the first wanted rows and leaves the
 // others behind them in any order.
 func sortFirst(s *mpc.Session, wanted int, keys []Key) *Permutation {
+	n := keys[0].Column.Len()
 	p, order := rankShuffled(s, wanted, keys)
 	if s.Err() != nil {
-		return &Permutation{n: keys[0].Column.Len()}
+		return &Permutation{n: n}
 	}
 	return p.then(s, order)
 }
@@ -70,8 +71,12 @@ func rankShuffled(s *mpc.Session, wanted int, keys []Key) (*Permutation, []int32
 	if s.Err() != nil {
 		return p, unmoved(n)
 	}
+	w := numbers.Width()
 	words := move(s.Step("shuffle"), p, moving{rows: n}, rowWords(numbers))
-	return p, rank(n, wanted, newContest(s, words, numbers.Width()))
+	if few := front(s, words, w, wanted); few != nil {
+		return p, rankFew(s.Step("few"), words, w, wanted, few)
+	}
+	return p, rank(n, wanted, newContest(s, words, w))
 }
 
 // rowCount returns the length of the keys' columns.

@@ -189,6 +189,27 @@ func TestTopKOfMany(t *testing.T) {
 	}
 }
 
+// So many rows that those at the front are looked for first; keys of one and of
+// two words with the row's number, and, of all equal ones, the first rows.
+func TestTopKOfVeryMany(t *testing.T) {
+	const n = 1<<17 + 3
+	for _, c := range []struct {
+		shape string
+		bits  int
+		k     int
+	}{{"random", 10, 10}, {"random", 60, 700}, {"equal", 1, 2}} {
+		x := column(rand.New(rand.NewPCG(8, 1)), c.shape, n, 0, 1<<c.bits-1)
+		got := evaluate(t, 2, func(s *mpc.Session, v []rss.Vec) []rss.Vec {
+			top, carried := rss.TopK(s, rss.Key{Column: v[0], Bits: c.bits}, c.k, v[1])
+			return append([]rss.Vec{top}, carried...)
+		}, x, upTo(n))
+		order := sortedRows([]keySpec{{bits: c.bits}}, [][]int64{x})[:c.k]
+		if !slices.Equal(got[0], at(x, order)) || !slices.Equal(got[1], at(upTo(n), order)) {
+			t.Errorf("%+v: wrong rows", c)
+		}
+	}
+}
+
 // What is compared depends on the ranks of shuffled rows alone: with the same
 // coins, data of equal ranks give transcripts of equal shape, whatever is equal.
 func TestSortShapeFollowsRanks(t *testing.T) {

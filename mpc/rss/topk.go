@@ -12,8 +12,9 @@ import (
 // count first. With a Descending key these are the k greatest.
 //
 // As Sort, but only what is to be sorted is compared, n comparisons and a few for
-// k far below n, and of each column only k rows travel back from the shuffle.
-// Leaks nothing.
+// k far below n, and of each column only k rows travel back from the shuffle. Of
+// very many rows those that come first are found first, so that memory is needed
+// for their digits alone. Leaks nothing.
 func TopK(s *mpc.Session, key Key, k int, payload ...Vec) (top Vec, carried []Vec) {
 	columns := append([]Vec{key.Column}, payload...)
 	out := make([]Vec, len(columns))
