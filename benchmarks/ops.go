@@ -27,8 +27,9 @@ type task struct {
 
 // output is what an operation returns.
 type output struct {
-	vecs []rss.Vec
-	bits []rss.Bits
+	vecs   []rss.Vec
+	bits   []rss.Bits
+	values map[string]rss.Vec128 // of an analysis
 }
 
 // bytes returns the size of the shares.
@@ -39,6 +40,9 @@ func (o output) bytes() int {
 	}
 	for _, x := range o.bits {
 		n += 8 * (len(x.A.Words) + len(x.B.Words))
+	}
+	for _, x := range o.values {
+		n += x.A.Size() + x.B.Size()
 	}
 	return n
 }
@@ -61,6 +65,11 @@ var ops = []op{
 	{"join", "N rows with N, or R with C, of unique 32-bit keys", size{maxSize, maxSize}, setupJoin},
 	{"groupby", "N rows in N/10 groups, or R in C, one column summed", size{maxSize, maxSize}, setupGroupBy},
 	{"match", "the best 10 of N candidates, or C of R: 6 weighted equalities, a filter", size{maxSize, maxSize}, setupMatch},
+	{"median", "median, quartiles, extremes and moments of N values, a tenth missing", size{rows: maxSize}, setupMedian},
+	{"mannwhitney", "rank-sum test of N values in two groups", size{rows: maxSize}, setupMannWhitney},
+	{"km", "Kaplan-Meier survival of N patients at five times", size{rows: maxSize}, setupKaplanMeier},
+	{"logistic", "logistic regression of N patients on 5 covariates, or of R on C, standard errors included", size{maxSize, 200}, setupLogistic},
+	{"cox", "proportional hazards of N patients on 5 covariates, or of R on C, Efron ties", size{maxSize, 200}, setupCox},
 }
 
 // known lists the operations for an error.
@@ -68,7 +77,7 @@ func known() string {
 	var b strings.Builder
 	b.WriteString("known operations:")
 	for _, o := range ops {
-		fmt.Fprintf(&b, "\n  %-8s %s", o.name, o.about)
+		fmt.Fprintf(&b, "\n  %-11s %s", o.name, o.about)
 	}
 	return b.String()
 }

@@ -11,30 +11,36 @@ import (
 // goal is a size of an operation and the seconds it may take.
 type goal struct {
 	op   string
-	n    int
+	n    size
 	most float64 // 0: measured without a goal
 }
 
 // goals is what the engine must reach on a machine of two cores, and what is
 // measured beside it.
 var goals = []goal{
-	{"mul", 10_000_000, 0.42},
-	{"cmp", 1_000_000, 0.25},
-	{"cmp32", 1_000_000, 0.12},
-	{"eq16", 1_000_000, 0.08},
-	{"sort", 100_000, 0.5},
-	{"sort", 1_000_000, 6},
-	{"matmul", 500, 0.4},
-	{"div", 100_000, 1},
-	{"sqrt", 100_000, 2},
-	{"match", 100_000, 0.4},
-	{"dot", 10_000_000, 0},
-	{"shuffle", 1_000_000, 0},
-	{"topk", 1_000_000, 0},
-	{"exp", 100_000, 0},
-	{"sigmoid", 100_000, 0},
-	{"join", 100_000, 0},
-	{"groupby", 100_000, 0},
+	{"mul", size{rows: 10_000_000}, 0.42},
+	{"cmp", size{rows: 1_000_000}, 0.25},
+	{"cmp32", size{rows: 1_000_000}, 0.12},
+	{"eq16", size{rows: 1_000_000}, 0.08},
+	{"sort", size{rows: 100_000}, 0.5},
+	{"sort", size{rows: 1_000_000}, 6},
+	{"matmul", size{rows: 500}, 0.4},
+	{"div", size{rows: 100_000}, 1},
+	{"sqrt", size{rows: 100_000}, 2},
+	{"match", size{rows: 100_000}, 0.4},
+	{"dot", size{rows: 10_000_000}, 0},
+	{"shuffle", size{rows: 1_000_000}, 0},
+	{"topk", size{rows: 1_000_000}, 0},
+	{"exp", size{rows: 100_000}, 0},
+	{"sigmoid", size{rows: 100_000}, 0},
+	{"join", size{rows: 100_000}, 0},
+	{"groupby", size{rows: 100_000}, 0},
+	{"median", size{rows: 1_000_000}, 12},
+	{"mannwhitney", size{rows: 100_000}, 0},
+	{"km", size{rows: 100_000}, 0},
+	{"logistic", size{569, 30}, 2},
+	{"logistic", size{100_000, 12}, 25},
+	{"cox", size{10_000, 5}, 10},
 }
 
 // series is how an operation's cost grows.
@@ -55,7 +61,7 @@ const wanMost = 1.3
 
 var (
 	wanLine  = wan{rtt: 40 * time.Millisecond, mbit: 100}
-	wanGoals = []goal{{op: "sort", n: 10_000}, {op: "cmp", n: 100_000}}
+	wanGoals = []goal{{op: "sort", n: size{rows: 10_000}}, {op: "cmp", n: size{rows: 100_000}}}
 )
 
 // outcome is what came of one request.
@@ -83,13 +89,18 @@ func (f *findings) failures() error {
 	return errors.Join(all...)
 }
 
-// scaled is a request of a size divided by the command line's number.
-func (l *line) scaled(name string, n int) request {
-	return request{find(name), size{rows: max(n/l.divide, smallest)}}
+// scaled is a request of a size whose rows are divided by the command line's
+// number, but for enough that a model of the columns has a solution.
+func (l *line) scaled(name string, n size) request {
+	n.rows = max(n.rows/l.divide, smallest, rowsEach*n.cols)
+	return request{find(name), n}
 }
 
 // smallest is the least size of a report: top-k operations choose ten.
 const smallest = 10
+
+// rowsEach is the least number of rows for each covariate of a model.
+const rowsEach = 20
 
 // investigate measures everything that a report tells.
 func (l *line) investigate(ctx context.Context, b *bench) (*findings, error) {
@@ -99,7 +110,7 @@ func (l *line) investigate(ctx context.Context, b *bench) (*findings, error) {
 	}
 	for _, s := range scaling {
 		for _, n := range s.sizes {
-			requests = append(requests, l.scaled(s.op, n))
+			requests = append(requests, l.scaled(s.op, size{rows: n}))
 		}
 	}
 	f := &findings{}

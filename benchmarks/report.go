@@ -81,7 +81,7 @@ func (l *line) printScaling(w io.Writer, f *findings) {
 		"| op | n | seconds | MB a party | rounds | ns for each n, for sort n log2 n |\n|---|--:|--:|--:|--:|--:|\n")
 	for _, s := range scaling {
 		for _, n := range s.sizes {
-			r := l.scaled(s.op, n)
+			r := l.scaled(s.op, size{rows: n})
 			o := f.local[r.String()]
 			if o.err != nil {
 				printFailure(w, r, o.err)

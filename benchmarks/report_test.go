@@ -45,8 +45,8 @@ func TestLeast(t *testing.T) {
 // TestPlan checks that the report's requests can be asked for at all.
 func TestPlan(t *testing.T) {
 	for _, g := range append(append([]goal{}, goals...), wanGoals...) {
-		if o := find(g.op); o == nil || o.accepts(size{rows: g.n}) != nil {
-			t.Errorf("%s=%d is a goal but no request", g.op, g.n)
+		if o := find(g.op); o == nil || o.accepts(g.n) != nil {
+			t.Errorf("%s=%v is a goal but no request", g.op, g.n)
 		}
 	}
 	for _, s := range scaling {
@@ -71,7 +71,7 @@ func findingsOf(l *line, seconds float64) *findings {
 		floor: &floor{AES: 5, Copy: 10, Muls: 2, Cores: 2, Echo: 2e-5, One: 700, OneCPU: 1.3, Six: 900, SixCPU: 1.4},
 		local: make(map[string]outcome), wan: make(map[string]outcome),
 	}
-	add := func(to map[string]outcome, name string, n int) {
+	add := func(to map[string]outcome, name string, n size) {
 		r := l.scaled(name, n)
 		to[r.String()] = outcome{res: &result{
 			Op: name, N: r.n, Seconds: seconds, MB: []float64{1, 2, 1.5}, Rounds: 7, PeakMB: []float64{50, 51, 52}, Predicted: 1, shares: 3,
@@ -82,7 +82,7 @@ func findingsOf(l *line, seconds float64) *findings {
 	}
 	for _, s := range scaling {
 		for _, n := range s.sizes {
-			add(f.local, s.op, n)
+			add(f.local, s.op, size{rows: n})
 		}
 	}
 	for _, g := range wanGoals {

@@ -42,6 +42,9 @@ func (p *Prepared) newJob() (*job.Job, error) {
 	return p.file.Job(p.client.roster, p.client.recipient.public, p.Lifetime, time.Now())
 }
 
+// Job is what will be signed, but for its nonce and expiry.
+func (p *Prepared) Job() *job.Job { return p.job }
+
 // Plan is the public side of the job.
 func (p *Prepared) Plan() *protocols.Plan { return p.plan }
 

@@ -49,6 +49,20 @@ func (c *Client) rosterOf(j *job.Job) (*job.RosterFile, error) {
 	return roster, nil
 }
 
+// Dataset returns the dataset that a job asks, as the roster declares it under
+// which the job was signed.
+func (c *Client) Dataset(j *job.Job) (*job.Dataset, error) {
+	roster, err := c.rosterOf(j)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := roster.Roster.Dataset(j.Dataset)
+	if !ok {
+		return nil, fmt.Errorf("roster %s has no dataset %.64q", j.Roster.Short(), j.Dataset)
+	}
+	return d, nil
+}
+
 // Open opens a fetched result offline, with everything that Result checks.
 func (c *Client) Open(signed *job.Signed, f *Fetched) (*protocols.Result, error) {
 	j, err := signed.Verify()

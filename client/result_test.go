@@ -82,7 +82,7 @@ func TestCorruptResults(t *testing.T) {
 			*f = *s.answer(t, s.frequency(t, c), map[string][]int64{"counts": {1, 2}})
 		}, []string{"not the one signed here", "refused"}},
 		{"a share signed by nobody", func(t *testing.T, s *study, c *Client, f *Fetched) {
-			f.Shares[1].Outputs[0].Ciphertext[40] ^= 1
+			f.Shares[1].Outputs[1].Ciphertext[40] ^= 1
 		}, []string{"birs", "signature"}},
 		{"a share forged with the coordinator's key", func(t *testing.T, s *study, c *Client, f *Fetched) {
 			f.Shares[2].Sign(f.Job.ID(), s.coordinator.Key)
@@ -101,7 +101,7 @@ func TestCorruptResults(t *testing.T) {
 				t.Fatal(err)
 			}
 			plain := make([]byte, 64)
-			f.Shares[1].Outputs[0].Ciphertext = seal(t, j.Recipient, job.SealInfo(f.Job.ID(), f.Shares[1].Session, "birs", "counts"), plain)
+			f.Shares[1].Outputs[1].Ciphertext = seal(t, j.Recipient, job.SealInfo(f.Job.ID(), f.Shares[1].Session, "birs", "counts"), plain)
 			f.Shares[1].Sign(f.Job.ID(), s.nodes[1].Key)
 		}, []string{"disagree"}},
 		{"a party missing", func(t *testing.T, s *study, c *Client, f *Fetched) {

@@ -4,10 +4,12 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -136,8 +138,8 @@ func (s *study) decide(t *testing.T, signed *job.Signed) []job.Decision {
 	return out
 }
 
-// answer is what an honest study returns for a job: a sharing of the values of
-// each output, sealed and signed by the parties. The sharing is made here from
+// answer is what an honest study returns for a job: a sharing of the status, which
+// is 0 for "ok", and of the values of each output, sealed and signed by the parties. The sharing is made here from
 // its definition, x = x0 + x1 + x2 mod 2^128, party i holding x_i and x_{i+1}.
 func (s *study) answer(t *testing.T, signed *job.Signed, outputs map[string][]int64) *Fetched {
 	t.Helper()
@@ -153,8 +155,12 @@ func (s *study) answer(t *testing.T, signed *job.Signed, outputs map[string][]in
 	for _, id := range s.nodes {
 		f.Shares = append(f.Shares, job.SealedShare{Party: id.Name, Session: session})
 	}
-	for name, values := range outputs {
-		parts := share(t, values)
+	outputs = maps.Clone(outputs)
+	outputs["status"] = []int64{0}
+	names := slices.Sorted(maps.Keys(outputs))
+	names = append([]string{"status"}, slices.DeleteFunc(names, func(name string) bool { return name == "status" })...)
+	for _, name := range names {
+		parts := share(t, outputs[name])
 		for i := range f.Shares {
 			plain := append(encode(parts[i]), encode(parts[(i+1)%3])...)
 			f.Shares[i].Outputs = append(f.Shares[i].Outputs, job.SealedOutput{

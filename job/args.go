@@ -112,6 +112,21 @@ func (a *Args) Decimals(name string) []*big.Rat {
 	return out
 }
 
+// OptionalDecimal returns one number, exactly, or def when the argument is not
+// given.
+func (a *Args) OptionalDecimal(name string, def *big.Rat) *big.Rat {
+	if !a.Has(name) {
+		return def
+	}
+	n, ok := a.values[name].(json.Number)
+	if !ok {
+		a.wrong(name, "one number")
+		return def
+	}
+	d, _ := parseDecimal(n.String())
+	return d.rat()
+}
+
 // OptionalBool returns true or false, or def when the argument is not given.
 func (a *Args) OptionalBool(name string, def bool) bool {
 	if !a.Has(name) {

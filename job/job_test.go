@@ -156,6 +156,9 @@ func TestArguments(t *testing.T) {
 	if got := a.Decimals("level"); len(got) != 1 || got[0].Cmp(big.NewRat(1, 1)) != 0 {
 		t.Errorf("one decimal %v", got)
 	}
+	if a.OptionalDecimal("level", nil).Cmp(big.NewRat(1, 1)) != 0 || a.OptionalDecimal("width", nil) != nil {
+		t.Error("one decimal that may be absent")
+	}
 	if a.OptionalBool("scale", true) || !a.OptionalBool("center", true) {
 		t.Error("bools")
 	}
@@ -177,6 +180,7 @@ func TestArgumentProblems(t *testing.T) {
 		"wrong type":      {map[string]any{"by": true}, func(a *Args) { a.String("by") }, `argument "by" has the wrong type: give one text`},
 		"list for one":    {map[string]any{"by": []any{"a", "b"}}, func(a *Args) { a.String("by") }, "one text"},
 		"text for number": {map[string]any{"edges": []any{json.Number("1"), "x"}}, func(a *Args) { a.Decimals("edges") }, "list of numbers"},
+		"list for number": {map[string]any{"level": []any{json.Number("1")}}, func(a *Args) { a.OptionalDecimal("level", nil) }, "give one number"},
 		"text for bool":   {map[string]any{"scale": "yes"}, func(a *Args) { a.OptionalBool("scale", true) }, "true or false"},
 		"bool in list":    {map[string]any{"by": []any{"a", true}}, func(a *Args) { a.OptionalStrings("by") }, "list of texts"},
 		"empty list":      {map[string]any{"columns": []any{}}, func(a *Args) { a.Strings("columns") }, "empty list"},

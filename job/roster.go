@@ -86,12 +86,16 @@ type Site struct {
 	Rows int    `yaml:"rows"`
 }
 
-// Disclosure is what the study allows results to show.
+// Disclosure is what the study allows results to show. It is enforced inside the
+// protocol: a result that breaks it is never opened.
 type Disclosure struct {
-	MinCount     int  `yaml:"min_count"`
+	MinCount     int  `yaml:"min_count"` // least number of rows, of a group, a cell, of events; 0 sets no limit
 	AllowMinimum bool `yaml:"allow_minimum"`
 	AllowMaximum bool `yaml:"allow_maximum"`
 }
+
+// DefaultMinCount is the minimum count of a study that says nothing of it.
+const DefaultMinCount = 10
 
 // RosterFile is a roster with the exact bytes that it was read from.
 type RosterFile struct {
@@ -147,7 +151,8 @@ func SignRoster(r *Roster, admin *Identity) ([]byte, error) {
 }
 
 // ParseRoster reads a roster file: its form, the signature of the administrator
-// whom it names, and Check. It does not say that this is the study's roster;
+// whom it names, and Check. A roster that says nothing of a minimum count has the
+// usual one. It does not say that this is the study's roster;
 // compare Hash with a pin, or use ReadRoster.
 func ParseRoster(file []byte) (*RosterFile, error) {
 	if len(file) > MaxRosterBytes {
@@ -157,7 +162,7 @@ func ParseRoster(file []byte) (*RosterFile, error) {
 	if end < 0 {
 		return nil, errors.New("roster: no signature at its end: make the file with consilium study create")
 	}
-	var r Roster
+	r := Roster{Disclosure: Disclosure{MinCount: DefaultMinCount}}
 	if err := DecodeYAML("roster", file[:end+1], MaxRosterBytes, &r); err != nil {
 		return nil, err
 	}

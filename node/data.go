@@ -226,11 +226,11 @@ func (d *siteData) Summaries(ctx context.Context, where job.Predicate, summaries
 }
 
 // Rows implements protocols.SiteData.
-func (d *siteData) Rows(ctx context.Context, where job.Predicate, columns []string) (array.RecordReader, error) {
+func (d *siteData) Rows(ctx context.Context, where job.Predicate, vectors []job.Vector) (array.RecordReader, error) {
 	if err := d.begin(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := d.source.Rows(ctx, where, columns)
+	rows, err := d.source.Rows(ctx, where, vectors)
 	if err != nil {
 		return nil, d.file.publicError(ctx, err, d.log)
 	}

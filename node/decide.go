@@ -25,9 +25,9 @@ type decider struct {
 
 // offer is a job that this node would take part in, if its file is there.
 type offer struct {
-	record  *Record
-	nonce   []byte // the signer's, consumed with the decision
-	dataset string
+	record *Record
+	nonce  []byte // the signer's, consumed with the decision
+	budget Budget // of the policy as it was when the job was judged
 }
 
 // consider answers an offered job as far as no file is needed: it returns either
@@ -59,10 +59,10 @@ func (d *decider) consider(ctx context.Context, signed *job.Signed) (*job.Decisi
 		return d.replayed(id, owner), nil, nil
 	}
 	o := &offer{
-		record: &Record{Job: id, Signed: *signed, Signer: client.Name},
-		nonce:  j.Nonce, dataset: j.Dataset,
+		record: &Record{Job: id, Signed: *signed, Signer: client.Name, Dataset: j.Dataset},
+		nonce:  j.Nonce,
 	}
-	if err := d.judge(j, o.record); err != nil {
+	if err := d.judge(j, o); err != nil {
 		answer, err := d.settle(ctx, o, err)
 		return answer, nil, err
 	}
@@ -70,9 +70,9 @@ func (d *decider) consider(ctx context.Context, signed *job.Signed) (*job.Decisi
 }
 
 // judge returns nil when this node takes part in the job, its file apart. It
-// completes the record with what the job would reveal.
-func (d *decider) judge(j *job.Job, record *Record) error {
-	r := d.roster
+// completes the offer with what the job would reveal, and the budget.
+func (d *decider) judge(j *job.Job, o *offer) error {
+	r, record := d.roster, o.record
 	if j.Roster != r.Hash {
 		return fmt.Errorf("the job was signed under roster %s and this node pins %s; fetch the study anew and sign again, or ask this node's operator to approve the new roster", j.Roster.Short(), r.Hash.Short())
 	}
@@ -91,8 +91,9 @@ func (d *decider) judge(j *job.Job, record *Record) error {
 		return errors.New("its policy file is broken, so it rejects every job; its operator's log says where")
 	}
 	if err := policy.Decide(record.Signer, record.Recipient, plan, j); err != nil {
-		return fmt.Errorf("%w; the operator of %s can change that in the node's policy file", err, d.identity.Name)
+		return withHint(err, d.identity)
 	}
+	o.budget = policy.Budget
 	return nil
 }
 
@@ -107,7 +108,10 @@ func (d *decider) settle(ctx context.Context, o *offer, problem error) (*job.Dec
 	} else {
 		r.State, r.Decision = Accepted, *d.accept(r.Job)
 	}
-	err := d.store.decide(ctx, r, o.nonce)
+	err := d.store.decide(ctx, r, o.nonce, o.budget)
+	if beyond := new(spent); errors.As(err, &beyond) {
+		return d.settle(ctx, o, withHint(err, d.identity))
+	}
 	if errors.Is(err, errNonceSeen) { // by another job that was offered meanwhile
 		owner, _, err := d.store.nonceOwner(ctx, r.Signed.Signer, o.nonce)
 		return d.replayed(r.Job, owner), err

@@ -29,7 +29,7 @@ func decideOn(t *testing.T, d *decider, signed *job.Signed) *job.Decision {
 	t.Helper()
 	answer, o, err := d.consider(t.Context(), signed)
 	if err == nil && o != nil {
-		answer, err = d.settle(t.Context(), o, d.data.available(t.Context(), o.dataset, d.log))
+		answer, err = d.settle(t.Context(), o, d.data.available(t.Context(), o.record.Dataset, d.log))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -674,7 +674,7 @@ func TestAcceptedJobThatExpiredFails(t *testing.T) {
 	for _, n := range nodes {
 		record := &Record{Job: signed.ID(), Signed: *signed, State: Accepted, Decided: time.Now()}
 		record.Decision = *n.decider.accept(signed.ID())
-		if err := n.store.decide(t.Context(), record, j.Nonce); err != nil {
+		if err := n.store.decide(t.Context(), record, j.Nonce, defaultBudget); err != nil {
 			t.Fatal(err)
 		}
 		answers = append(answers, decisionMessage(&record.Decision).GetDecision())

@@ -63,7 +63,7 @@ func (n *Node) settle(o *offer) {
 		return // the answer to the first offer is the answer to both
 	}
 	n.offers.group.Go(func() {
-		problem := n.data.available(n.ctx, o.dataset, n.log)
+		problem := n.data.available(n.ctx, o.record.Dataset, n.log)
 		if n.ctx.Err() != nil {
 			n.offers.close(id)
 			return

@@ -15,6 +15,7 @@ import (
 type Policy struct {
 	Allow       []Rule   `yaml:"allow"`
 	DenyColumns []string `yaml:"deny_columns"` // wins over every rule
+	Budget      Budget   `yaml:"budget"`       // for each signer and dataset
 }
 
 // Rule allows what matches all of its lists; "*" matches everything. Who may
@@ -34,7 +35,7 @@ const anything = "*"
 // ParsePolicy reads a policy file. An empty list in a rule is refused, as it
 // would match nothing.
 func ParsePolicy(b []byte) (*Policy, error) {
-	p := new(Policy)
+	p := &Policy{Budget: defaultBudget}
 	if err := job.DecodeYAML("policy", b, maxFile, p); err != nil {
 		return nil, err
 	}
@@ -50,6 +51,9 @@ func ParsePolicy(b []byte) (*Policy, error) {
 	}
 	if slices.Contains(p.DenyColumns, "") || slices.Contains(p.DenyColumns, anything) {
 		return nil, errors.New("deny_columns takes column names; to deny everything, leave allow empty")
+	}
+	if err := p.Budget.check(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

@@ -56,7 +56,7 @@ func TestPolicyDecides(t *testing.T) {
 	p := parsePolicy(t, goodPolicy)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			plan := &protocols.Plan{Columns: test.columns}
+			plan := planOf(test.columns)
 			err := p.Decide(test.signer, test.signer, plan, &job.Job{Dataset: test.dataset, Analysis: test.analysis})
 			if test.want == "" && err != nil {
 				t.Fatalf("refused: %v", err)
@@ -111,7 +111,7 @@ func TestPolicyAllowsNothingByDefault(t *testing.T) {
 func TestPolicySeesEveryColumnOfAPlan(t *testing.T) {
 	plan := &protocols.Plan{
 		Where:   job.And{L: job.Compare{Column: "where1", Op: job.Eq}, R: job.Not{P: job.IsNull{Column: "where2"}}},
-		Columns: []string{"row"},
+		Samples: planOf([]string{"row"}).Samples,
 		Summaries: []job.Summary{{
 			Complete: []string{"complete"},
 			Groups:   []job.Grouping{{Column: "group", Levels: []int64{1}}},
@@ -185,9 +185,18 @@ func FuzzParsePolicy(f *testing.F) {
 		if err != nil {
 			return
 		}
-		err = p.Decide(signer, signer, &protocols.Plan{Columns: []string{"age"}}, &job.Job{Dataset: dataset, Analysis: "describe"})
+		err = p.Decide(signer, signer, planOf([]string{"age"}), &job.Job{Dataset: dataset, Analysis: "describe"})
 		if err == nil && len(p.Allow) == 0 {
 			t.Error("a policy without a rule allows a job")
 		}
 	})
+}
+
+// planOf is a plan that uses those columns row by row.
+func planOf(columns []string) *protocols.Plan {
+	var vectors []job.Vector
+	for _, c := range columns {
+		vectors = append(vectors, job.Vector{Name: c, Column: c})
+	}
+	return &protocols.Plan{Samples: []protocols.Sample{{Name: "rows", Vectors: vectors}}}
 }

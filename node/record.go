@@ -37,6 +37,7 @@ type Record struct {
 	Signed    job.Signed   // the job's exact bytes, so that an auditor verifies them
 	Signer    string       // roster name
 	Recipient string       // roster name of who may open the result
+	Dataset   string       // whose rows the job is about
 	Reveals   []string     // what the recipient learns if the job is done
 	Decision  job.Decision // this node's, as it was signed
 	Decided   time.Time
@@ -71,7 +72,7 @@ func ReadRecords(ctx context.Context, dir string) ([]Record, error) {
 	return records, nil
 }
 
-const selectRecord = `SELECT id, bytes, signer, signature, signer_name, recipient_name, reveals,
+const selectRecord = `SELECT id, bytes, signer, signature, signer_name, recipient_name, dataset, reveals,
 	node, accept, reason, nonce, decision_signature, decided,
 	state, decisions, session, started, ended, error, share_outputs, share_signature, outcome_hash FROM jobs`
 
@@ -85,7 +86,7 @@ func scanRecord(row interface{ Scan(...any) error }) (*Record, error) {
 		started, ended                sql.NullInt64
 		decisions, outputs, signature []byte
 	)
-	err := row.Scan(&id, &r.Signed.Bytes, &r.Signed.Signer, &r.Signed.Signature, &r.Signer, &r.Recipient, &reveals,
+	err := row.Scan(&id, &r.Signed.Bytes, &r.Signed.Signer, &r.Signed.Signature, &r.Signer, &r.Recipient, &r.Dataset, &reveals,
 		&r.Decision.Node, &r.Decision.Accept, &r.Decision.Reason, &r.Decision.Nonce, &r.Decision.Signature, &decided,
 		&r.State, &decisions, &r.Session, &started, &ended, &r.Error, &outputs, &signature, &r.Outcome)
 	if err != nil {

@@ -18,7 +18,7 @@ type store struct{ db *daemon.Store }
 const storeFile = "node.db"
 
 // storeVersion is the version of the tables, kept in the file's user_version.
-const storeVersion = 2
+const storeVersion = 3
 
 const storeTables = `
 CREATE TABLE nonces (
@@ -35,6 +35,7 @@ CREATE TABLE jobs (
 	signature          BLOB NOT NULL,
 	signer_name        TEXT NOT NULL,
 	recipient_name     TEXT NOT NULL,    -- who may open what is revealed
+	dataset            TEXT NOT NULL,
 	reveals            TEXT NOT NULL,    -- JSON list of sentences
 	node               TEXT NOT NULL,    -- who decided: this node
 	accept             INTEGER NOT NULL,
@@ -55,6 +56,7 @@ CREATE TABLE jobs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX jobs_state ON jobs (state);
+CREATE INDEX jobs_budget ON jobs (signer, dataset, decided) WHERE accept = 1;
 CREATE INDEX jobs_outcome ON jobs (id) WHERE outcome IS NOT NULL;
 `
 

@@ -30,9 +30,10 @@ func (s *store) nonceOwner(ctx context.Context, signer, nonce []byte) (owner job
 	return owner, err == nil, err
 }
 
-// decide consumes the job's nonce and stores the record with its decision,
-// both or neither. It must have returned before the decision leaves the node.
-func (s *store) decide(ctx context.Context, r *Record, nonce []byte) error {
+// decide consumes the job's nonce and stores the record with its decision, both
+// or neither; an acceptance is charged to the budget. It must have returned before
+// the decision leaves the node.
+func (s *store) decide(ctx context.Context, r *Record, nonce []byte, budget Budget) error {
 	reveals, err := json.Marshal(r.Reveals)
 	if err != nil {
 		return err
@@ -46,9 +47,14 @@ func (s *store) decide(ctx context.Context, r *Record, nonce []byte) error {
 		if n, err := consumed.RowsAffected(); err != nil || n != 1 {
 			return errors.Join(err, errNonceSeen)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (id, bytes, signer, signature, signer_name, recipient_name, reveals,
-			node, accept, reason, nonce, decision_signature, decided, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-			r.Job[:], r.Signed.Bytes, []byte(r.Signed.Signer), r.Signed.Signature, r.Signer, r.Recipient, string(reveals),
+		if r.Decision.Accept {
+			if err := budget.charge(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (id, bytes, signer, signature, signer_name, recipient_name, dataset, reveals,
+			node, accept, reason, nonce, decision_signature, decided, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			r.Job[:], r.Signed.Bytes, []byte(r.Signed.Signer), r.Signed.Signature, r.Signer, r.Recipient, r.Dataset, string(reveals),
 			r.Decision.Node, r.Decision.Accept, r.Decision.Reason, r.Decision.Nonce, r.Decision.Signature, r.Decided.UnixMilli(), r.State)
 		return err
 	})

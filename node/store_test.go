@@ -51,7 +51,7 @@ func testRecord() (*Record, []byte) {
 func decideTest(t *testing.T, s *store) (*Record, []byte) {
 	t.Helper()
 	r, nonce := testRecord()
-	if err := s.decide(t.Context(), r, nonce); err != nil {
+	if err := s.decide(t.Context(), r, nonce, defaultBudget); err != nil {
 		t.Fatal(err)
 	}
 	return r, nonce
@@ -89,14 +89,14 @@ func TestStoreConsumesANonceOnce(t *testing.T) {
 	first, nonce := decideTest(t, s)
 	second, _ := testRecord()
 	second.Signed.Signer = first.Signed.Signer
-	if err := s.decide(t.Context(), second, nonce); !errors.Is(err, errNonceSeen) {
+	if err := s.decide(t.Context(), second, nonce, defaultBudget); !errors.Is(err, errNonceSeen) {
 		t.Fatalf("got %v, want errNonceSeen", err)
 	}
 	if r, err := s.record(t.Context(), second.Job); err != nil || r != nil {
 		t.Errorf("the refused job left a record: %v, %v", r, err)
 	}
 	other, _ := testRecord() // another signer may by chance use the same nonce
-	if err := s.decide(t.Context(), other, nonce); err != nil {
+	if err := s.decide(t.Context(), other, nonce, defaultBudget); err != nil {
 		t.Error(err)
 	}
 }

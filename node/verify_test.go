@@ -138,7 +138,7 @@ func TestReceiptIsOfTheShareThatLeft(t *testing.T) {
 	r, _ := testRecord()
 	s := openTestStore(t, stateDir(t))
 	nonce := randomBytes(32)
-	if err := s.decide(t.Context(), r, nonce); err != nil {
+	if err := s.decide(t.Context(), r, nonce, defaultBudget); err != nil {
 		t.Fatal(err)
 	}
 	decisions := []job.Decision{r.Decision, {Node: "hospital-2", Job: r.Job, Accept: true, Nonce: randomBytes(32), Signature: randomBytes(64)}}

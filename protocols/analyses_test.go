@@ -30,10 +30,6 @@ func TestDescribeEdges(t *testing.T) {
 			"age":  fields{"n": int64(1), "missing": int64(0), "sum": 61.0, "mean": 61.0, "variance": nil},
 			"dose": fields{"n": int64(0), "missing": int64(1), "sum": 0.0, "mean": nil, "variance": nil},
 		}},
-		{"age = 62", fields{
-			"age":  fields{"n": int64(0), "missing": int64(0), "sum": 0.0, "mean": nil, "variance": nil},
-			"dose": fields{"n": int64(0), "missing": int64(0), "sum": 0.0, "mean": nil, "variance": nil},
-		}},
 	} {
 		got := s.result(ask{"ward", "describe", c.where, `{"columns":["age","dose"]}`}).Value.(fields)
 		for column, want := range c.want {
@@ -68,7 +64,6 @@ func TestDescribeBy(t *testing.T) {
 		{`["sex","grade"]`, "", map[string]group{
 			"f/2": {2, 0, 101}, "f/0.5": {1, 0, -3}, "f/10": {0, 1, 0}, "m/2": {0, 1, 0}, "m/0.5": {1, 0, 33},
 		}},
-		{`["sex"]`, "age > 119", map[string]group{}},
 	} {
 		r := s.result(ask{"ward", "describe", c.where, `{"columns":["age","dose"],"by":` + c.by + `}`})
 		got := r.Value.(map[string]any)
@@ -140,7 +135,6 @@ func TestFrequencyEdges(t *testing.T) {
 		{`["sex"]`, "", m{"f": int64(4), "m": int64(3)}},
 		{`["sex"]`, "age < 50", m{"f": int64(2), "m": int64(1)}},
 		{`["sex"]`, "sex = 'f'", m{"f": int64(4)}},
-		{`["sex"]`, "age > 119", m{}},
 		{`["grade"]`, "", m{"0.5": int64(2), "2": int64(4), "10": int64(1)}},
 		{`["sex","grade"]`, "", m{
 			"f": m{"0.5": int64(1), "2": int64(2), "10": int64(1)},
@@ -150,7 +144,6 @@ func TestFrequencyEdges(t *testing.T) {
 			"2":  m{"f": int64(2), "m": int64(1)},
 			"10": m{"f": int64(1), "m": int64(0)},
 		}},
-		{`["grade","sex"]`, "age > 119", m{}},
 	} {
 		r := s.result(ask{"ward", "frequency", c.where, `{"columns":` + c.columns + `}`})
 		if !reflect.DeepEqual(r.Value, c.want) {
@@ -160,7 +153,7 @@ func TestFrequencyEdges(t *testing.T) {
 }
 
 // TestHistogramEdges: bins are [a,b), the last is closed, edges need not be
-// whole steps, and a value outside is an error that says how many there are.
+// whole steps, and a value outside ends the job.
 func TestHistogramEdges(t *testing.T) {
 	leakFree(t)
 	s := fiveWards(t)
@@ -171,28 +164,22 @@ func TestHistogramEdges(t *testing.T) {
 		// doses: 0.5 1.5 2 3.5 4 7 99.5
 		{"dose", "[0.5,2,4,99.5]", "", "[2 2 3]"},
 		{"dose", "[0,0.75,1.75,2.1,99.6]", "", "[1 1 1 4]"},
-		{"dose", "[0,1,100]", "age > 119", "[0 0]"},
-		{"dose", "[1,4]", "", "3 values of dose lie outside the edges 1 to 4"},
+		{"dose", "[0,1,100]", "age > 119", "empty"},
+		{"dose", "[1,4]", "", "outside"},
 		{"dose", "[1,4]", "dose >= 1 AND dose <= 4", "[4]"},
 		// ages: -3 33 40 55 61 70
 		{"age", "[-3.5,-2.5,69.5,70.5]", "", "[1 4 1]"},
 		{"age", "[-3,70]", "", "[6]"},
 		{"age", "[-3.2,-3.1,39.9,40,40.5,70]", "", "[0 2 0 1 3]"},
-		{"age", "[-2.5,70]", "", "1 values of age lie outside"},
-		{"age", "[-3,69.5]", "", "1 values of age lie outside"},
+		{"age", "[-2.5,70]", "", "outside"},
+		{"age", "[-3,69.5]", "", "outside"},
 	} {
-		tr := s.trial(ask{"ward", "histogram", c.where, fmt.Sprintf(`{"column":"%s","edges":%s}`, c.column, c.edges)})
-		tr.run()
-		s.must(errors.Join(tr.errs...))
-		opened, plan, err := Open(tr.signed, s.roster, tr.decisions, tr.shares, s.recipient)
-		s.must(err)
-		got := ""
-		if r, err := plan.Finish(opened); err != nil {
-			got = err.Error()
-		} else {
+		r := s.result(ask{"ward", "histogram", c.where, fmt.Sprintf(`{"column":"%s","edges":%s}`, c.column, c.edges)})
+		got := r.Status
+		if got == statusOK {
 			got = fmt.Sprint(r.Value.(map[string]any)["counts"])
 		}
-		if !strings.Contains(got, c.want) {
+		if got != c.want {
 			t.Errorf("%s %s where %q: got %s, want %s", c.column, c.edges, c.where, got, c.want)
 		}
 	}
@@ -212,17 +199,21 @@ func TestImpossibleFigures(t *testing.T) {
 		a      ask
 		opened Opened
 	}{
-		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(-1), "moments.0": numbers(0, 0, 0)}},
-		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(10), "moments.0": numbers(0, 0, 0)}},
-		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(3), "moments.0": numbers(4, 8, 16)}},
-		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(3), "moments.0": numbers(2, 8, 3)}},
-		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(3), "moments.0": numbers(-2, 8, 3)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(-1), "moments.0": numbers(0, 0, 0), "quartiles.0": numbers(0, 0, 0)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(10), "moments.0": numbers(0, 0, 0), "quartiles.0": numbers(0, 0, 0)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(3), "moments.0": numbers(4, 8, 16), "quartiles.0": numbers(0, 0, 0)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(3), "moments.0": numbers(2, 8, 3), "quartiles.0": numbers(0, 0, 0)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(3), "moments.0": numbers(-2, 8, 3), "quartiles.0": numbers(0, 0, 0)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(1), "moments.0": numbers(1, 8, 64), "quartiles.0": numbers(-21, 8, 8)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(1), "moments.0": numbers(1, 8, 64), "quartiles.0": numbers(32, 32, 481)}},
+		{ask{"ward", "describe", "", `{"columns":"age"}`}, Opened{"selected": numbers(1), "moments.0": numbers(1, 8, 64), "quartiles.0": numbers(32, 40, 36)}},
 		{ask{"ward", "frequency", "", `{"columns":"sex"}`}, Opened{"counts": numbers(10, 0)}},
 		{ask{"ward", "frequency", "", `{"columns":"sex"}`}, Opened{"counts": numbers(3, -3)}},
-		{ask{"ward", "histogram", "", `{"column":"age","edges":[0,120]}`}, Opened{"counts": numbers(-1, 0)}},
+		{ask{"ward", "histogram", "", `{"column":"age","edges":[0,120]}`}, Opened{"counts": numbers(-1)}},
 	} {
 		plan, err := PlanJob(s.job(c.a), s.roster.Roster)
 		s.must(err)
+		c.opened[statusOutput] = numbers(0)
 		if r, err := plan.Finish(c.opened); !errors.Is(err, errImpossible) || r != nil {
 			t.Errorf("%s of %v: got %v", c.a.analysis, c.opened, err)
 		}

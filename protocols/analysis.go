@@ -14,14 +14,17 @@ type Analysis interface {
 	Name() string
 	// Plan checks the job's arguments against the dataset and derives everything
 	// that is public: inputs, shapes, outputs and what the recipient will learn.
-	// What all analyses share (Analysis, Dataset, Where, Filter) PlanJob fills in.
+	// What all analyses share (Analysis, Dataset, Where, Filter, MinCount) PlanJob
+	// fills in. The study's rules say whether minimum and maximum may be shown.
 	// It runs at the client before signing and at every node before accepting,
 	// and gives the same plan everywhere.
-	Plan(j *job.Job, d *job.Dataset) (*Plan, error)
+	Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error)
 	// Compute maps sealed inputs to outputs, on shares. It cannot open anything.
-	// The outputs have the names and lengths of the plan.
+	// The values have the names and lengths of the plan; they need not be hidden
+	// where a failure or min_count forbids them: the runner does that for all.
 	Compute(s *mpc.Session, p *Plan, in Inputs) Outputs
-	// Finish derives the result in the clear, at the recipient alone.
+	// Finish derives the result in the clear, at the recipient alone, from what was
+	// opened with status "ok".
 	Finish(p *Plan, opened Opened) (*Result, error)
 }
 
@@ -31,11 +34,17 @@ type Plan struct {
 	Dataset  *job.Dataset
 	Where    job.Predicate // nil selects every row
 	Filter   string        // Where as the job says it, for people to read
-	// Summaries are summed at the sites and over the sites; Columns go row by
-	// row. An analysis may use both.
+	// Summaries are summed at the sites and over the sites; Samples go row by row.
+	// An analysis may use both.
 	Summaries []job.Summary
-	Columns   []string
+	Samples   []Sample
 	Outputs   []Output
+	// Failures are the words of what can keep the analysis from a result, in the
+	// order of precedence; see Outputs.Failed.
+	Failures []string
+	// MinCount is the least number of rows that the study lets a result tell of; 0
+	// sets no limit.
+	MinCount int
 	// Reveals says in one sentence an item what the recipient learns.
 	Reveals []string
 	// Detail is the analysis's own: what Plan worked out for Compute and Finish.
@@ -54,22 +63,9 @@ type Output struct {
 type Inputs struct {
 	// Sums holds each summary of the plan, added over all sites.
 	Sums map[string]rss.Vec128
-	// Rows holds the columns of the plan, all sites' rows one after the other in
-	// the roster's order; nil when the plan names no columns.
-	Rows *Rows
+	// Rows holds each sample of the plan.
+	Rows map[string]*Rows
 }
-
-// Rows is a table on shares. Rows that the filter leaves out, and padding, have
-// value 0, validity 0 and selection 0.
-type Rows struct {
-	N        int
-	Value    map[string]rss.Vec // codes
-	Valid    map[string]rss.Vec // 0 or 1
-	Selected rss.Vec            // 0 or 1
-}
-
-// Outputs are an analysis's results on shares, by output name.
-type Outputs map[string]rss.Vec128
 
 // Opened are the same vectors in the clear, as signed integers, at the recipient.
 type Opened map[string][]*big.Int
@@ -77,6 +73,7 @@ type Opened map[string][]*big.Int
 // Result is what the recipient sees.
 type Result struct {
 	Status string // "ok", or the word that says why there is nothing else
+	Reason string // where there is nothing else: the status in a sentence
 	// Value is the result by the names of the analysis's documentation, made of
 	// map[string]any, []any, string, float64, int64, nil: it marshals to JSON.
 	Value any

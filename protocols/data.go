@@ -15,10 +15,10 @@ type SiteData interface {
 	// Summaries returns one vector of sums for each summary, in order, over the
 	// rows that where selects (nil: all).
 	Summaries(ctx context.Context, where job.Predicate, summaries []job.Summary) ([][]*big.Int, error)
-	// Rows streams the columns as Arrow record batches with, for each column in
-	// order, one non-null Int64 field of codes named after it and one Boolean
-	// field NAME+".valid", and at the end a Boolean field ".selected".
+	// Rows streams the vectors as Arrow record batches with, for each in order, one
+	// non-null Int64 field of codes named after it and one Boolean field
+	// NAME+".valid", and at the end a Boolean field ".selected".
 	// All rows of the file come; those that where does not select are zeroed with
 	// validity and selection false.
-	Rows(ctx context.Context, where job.Predicate, columns []string) (array.RecordReader, error)
+	Rows(ctx context.Context, where job.Predicate, vectors []job.Vector) (array.RecordReader, error)
 }

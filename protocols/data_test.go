@@ -135,15 +135,15 @@ func (d *rowsInMemory) addRow(sums []*big.Int, where job.Predicate, s *job.Summa
 }
 
 // Rows implements SiteData, in batches of three rows.
-func (d *rowsInMemory) Rows(_ context.Context, where job.Predicate, columns []string) (array.RecordReader, error) {
+func (d *rowsInMemory) Rows(_ context.Context, where job.Predicate, vectors []job.Vector) (array.RecordReader, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
 	var fields []arrow.Field
-	for _, name := range columns {
+	for _, v := range vectors {
 		fields = append(fields,
-			arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Int64},
-			arrow.Field{Name: name + ".valid", Type: arrow.FixedWidthTypes.Boolean})
+			arrow.Field{Name: v.Name, Type: arrow.PrimitiveTypes.Int64},
+			arrow.Field{Name: v.Name + ".valid", Type: arrow.FixedWidthTypes.Boolean})
 	}
 	fields = append(fields, arrow.Field{Name: ".selected", Type: arrow.FixedWidthTypes.Boolean})
 	schema := arrow.NewSchema(fields, nil)
@@ -153,19 +153,32 @@ func (d *rowsInMemory) Rows(_ context.Context, where job.Predicate, columns []st
 	for batch := range slices.Chunk(d.rows, 3) {
 		for _, row := range batch {
 			selected := selects(where, row)
-			for i, name := range columns {
-				c := row[name]
+			for i, v := range vectors {
+				c := cellOfVector(v, row)
 				if !selected || !c.valid {
 					c = cell{}
 				}
 				builder.Field(2 * i).(*array.Int64Builder).Append(c.code)
 				builder.Field(2*i + 1).(*array.BooleanBuilder).Append(c.valid)
 			}
-			builder.Field(2 * len(columns)).(*array.BooleanBuilder).Append(selected)
+			builder.Field(2 * len(vectors)).(*array.BooleanBuilder).Append(selected)
 		}
 		records = append(records, builder.NewRecord())
 	}
 	return array.NewRecordReader(schema, records)
+}
+
+// cellOfVector is a row's value of a vector.
+func cellOfVector(v job.Vector, row map[string]cell) cell {
+	if v.Column != "" {
+		return row[v.Column]
+	}
+	truth, known := job.Eval(v.Predicate, func(name string) (int64, bool) { return row[name].code, row[name].valid })
+	c := cell{valid: known}
+	if known && truth {
+		c.code = 1
+	}
+	return c
 }
 
 // failing is a site whose file cannot be read.
@@ -240,10 +253,11 @@ func inferColumn(name string, distinct map[string]bool) job.Column {
 	return c
 }
 
-// referenceDataset reads a dataset of the reference set: its tables by site.
-func referenceDataset(t testing.TB, name string) []table {
+// referenceDataset reads a dataset of a set, "reference" or "certified": its tables
+// by site.
+func referenceDataset(t testing.TB, set, name string) []table {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("..", "testdata", "reference", "data", name, "hospital-*.csv"))
+	paths, err := filepath.Glob(filepath.Join("..", "testdata", set, "data", name, "hospital-*.csv"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no files of %s: %v", name, err)
 	}

@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -9,15 +10,23 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/rss"
 )
 
-// Describe gives n, missing, sum, mean, variance and standard deviation of
-// columns, each over its own rows with a value; with `by`, in each group of
-// rows that share the levels of one or several grouping columns.
+// Describe gives n, missing, sum, mean, variance and standard deviation, and the
+// quartiles (type 7 of Hyndman and Fan, R's default), minimum and maximum of
+// columns, each over its own rows with a value; with `by`, in each group of rows
+// that share the levels of one or several grouping columns. Minimum and maximum are
+// there where the study's rules allow each.
 //
 // The sites push down n, the sum and the sum of squares of each column in whole
-// steps, and the number of selected rows, of each group. The recipient learns
-// exactly these.
+// steps, and the number of selected rows, of each group. For the quartiles each
+// column's rows are sorted once on shares, by group and value, and the rows at the
+// secret places of the quartiles are picked. The recipient learns exactly these
+// figures. All are exact.
+//
+// For each column the costs of sorting its rows (see rss.SortPermutation) and about
+// 25 rounds: for 1,000,000 rows 250 rounds and 150 MB a party.
 type Describe struct{}
 
 // Name implements Analysis.
@@ -26,16 +35,20 @@ func (Describe) Name() string { return "describe" }
 // selectedRows is the summary that counts the rows that the filter keeps.
 const selectedRows = "selected"
 
-func momentsOf(column int) string { return fmt.Sprintf("moments.%d", column) }
+// The names of one column's summary, and of its sample and quartiles.
+func momentsOf(column int) string   { return fmt.Sprintf("moments.%d", column) }
+func quartilesOf(column int) string { return fmt.Sprintf("quartiles.%d", column) }
 
-// described is what Plan works out for Finish.
+// described is what Plan works out for Compute and Finish.
 type described struct {
-	columns []*job.Column
-	by      []factor
+	columns  []*job.Column
+	by       []factor
+	cells    int
+	quarters []int // k of the quantiles at k/4 that are shown
 }
 
 // Plan implements Analysis. Arguments: columns; by (optional).
-func (Describe) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
+func (Describe) Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
 	args := j.Arguments()
 	names, by := args.Strings("columns"), args.OptionalStrings("by")
 	if err := args.Err(); err != nil {
@@ -52,35 +65,87 @@ func (Describe) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
 	if err := distinctKeys(factors); err != nil {
 		return nil, err
 	}
-	where := ""
-	if len(by) > 0 {
-		where = " in each group of " + strings.Join(by, " by ")
-	}
-	p := &Plan{
-		Summaries: []job.Summary{{Name: selectedRows, Complete: by, Groups: groups, Terms: []job.Term{{}}}},
-		Reveals: []string{
-			"the number of rows that the job selects" + where,
-			"of each of " + strings.Join(names, ", ") + where + ": how many rows have a value, their sum and their sum of squares (hence mean, variance and standard deviation)",
-		},
-		Detail: described{cols, factors},
-	}
+	rows := job.Summary{Name: selectedRows, Complete: by, Groups: groups, Terms: []job.Term{{}}}
+	detail := described{cols, factors, rows.Cells(), shownQuarters(rules)}
+	p := &Plan{Summaries: []job.Summary{rows}, Reveals: detail.reveals(names, by, rules), Detail: detail}
 	for i, c := range cols {
 		if c.Type == job.Text {
 			return nil, fmt.Errorf("column %q is text and has no mean; use frequency for it", c.Name)
 		}
+		own := append(slices.Clone(by), c.Name)
 		p.Summaries = append(p.Summaries, job.Summary{
 			Name:     momentsOf(i),
-			Complete: append(slices.Clone(by), c.Name),
+			Complete: own,
 			Groups:   groups,
 			Terms:    []job.Term{{}, {c.Name}, {c.Name, c.Name}},
 		})
+		p.Samples = append(p.Samples, Sample{quartilesOf(i), columnVectors(own...)})
 	}
 	p.Outputs = outputsOf(p.Summaries)
+	for i := range cols {
+		p.Outputs = append(p.Outputs, Output{quartilesOf(i), detail.cells * len(detail.quarters)})
+	}
 	return p, nil
 }
 
+// reveals says what the recipient learns.
+func (d *described) reveals(names, by []string, rules job.Disclosure) []string {
+	where := ""
+	if len(by) > 0 {
+		where = " in each group of " + strings.Join(by, " by ")
+	}
+	var shown, withheld []string
+	for _, bound := range []struct {
+		name    string
+		allowed bool
+	}{{"minimum", rules.AllowMinimum}, {"maximum", rules.AllowMaximum}} {
+		if bound.allowed {
+			shown = append(shown, bound.name)
+		} else {
+			withheld = append(withheld, bound.name)
+		}
+	}
+	order := "their quartiles"
+	if len(shown) > 0 {
+		order = "their " + strings.Join(shown, ", ") + " and quartiles"
+	}
+	if len(withheld) > 0 {
+		order += " (the study withholds " + strings.Join(withheld, " and ") + ")"
+	}
+	return []string{
+		"the number of rows that the job selects" + where,
+		"of each of " + strings.Join(names, ", ") + where + ": how many rows have a value, their sum and their sum of squares (hence mean, variance and standard deviation)",
+		"of the same: " + order,
+	}
+}
+
 // Compute implements Analysis.
-func (Describe) Compute(_ *mpc.Session, _ *Plan, in Inputs) Outputs { return sumsAsOutputs(in) }
+func (Describe) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
+	d := p.Detail.(described)
+	values := maps.Clone(in.Sums)
+	rows := rss.Narrow(s, in.Sums[selectedRows])
+	counts := []rss.Vec{rows}
+	for i, c := range d.columns {
+		n := d.sizes(s, rss.Narrow(s, in.Sums[momentsOf(i)]))
+		counts = append(counts, n)
+		sorted := sortedColumn(s.Step("sort", i), in.Rows[quartilesOf(i)], d.by, c)
+		values[quartilesOf(i)] = quartiles(s.Step("quartiles", i), sorted, n, d.quarters)
+	}
+	return Outputs{Values: values, Rows: rss.Sum(s, rows), Counts: rss.Concat(s, counts...)}
+}
+
+// momentTerms are the terms of a column's summary in each cell, of which the first
+// counts.
+const momentTerms = 3
+
+// sizes returns the number of rows in each cell of a column's summary.
+func (d *described) sizes(s *mpc.Session, moments rss.Vec) rss.Vec {
+	n := make([]rss.Vec, d.cells)
+	for cell := range n {
+		n[cell] = rss.Slice(s, moments, momentTerms*cell, momentTerms*cell+1)
+	}
+	return rss.Concat(s, n...)
+}
 
 // moments are one column's figures; those that do not exist are nil.
 type moments struct {
@@ -124,23 +189,53 @@ func (m *moments) sd() *big.Rat {
 	return exact
 }
 
-func (m *moments) value() map[string]any {
-	return map[string]any{
-		"n":        m.n,
-		"missing":  m.missing,
-		"sum":      float(m.sum),
-		"mean":     float(m.mean),
-		"variance": float(m.variance),
-		"sd":       float(m.sd()),
-	}
+// description is of one column in one cell.
+type description struct {
+	moments
+	quartiles []*big.Rat
 }
 
-func (m *moments) row(c *job.Column) []string {
-	d := decimals(c)
-	return []string{
-		withUnit(c), strconv.FormatInt(m.n, 10), strconv.FormatInt(m.missing, 10),
-		fixed(m.mean, d+1), fixed(m.sd(), d+1), fixed(m.variance, d+2), fixed(m.sum, d),
+func (d *described) value(f *description) map[string]any {
+	value := map[string]any{
+		"n":        f.n,
+		"missing":  f.missing,
+		"sum":      float(f.sum),
+		"mean":     float(f.mean),
+		"variance": float(f.variance),
+		"sd":       float(f.sd()),
 	}
+	for _, k := range d.quarters {
+		value[quarterFields[k]] = float(f.quartiles[k])
+	}
+	return value
+}
+
+// heading and row are a table's columns, as a paper's first table has them.
+func (d *described) heading() []string {
+	heading := []string{"Variable", "n", "Missing", "Mean (SD)", "Median (IQR)"}
+	if slices.Contains(d.quarters, quarterMinimum) {
+		heading = append(heading, "Min")
+	}
+	if slices.Contains(d.quarters, quarterMaximum) {
+		heading = append(heading, "Max")
+	}
+	return heading
+}
+
+func (d *described) row(c *job.Column, f *description) []string {
+	places := decimals(c)
+	row := []string{withUnit(c), strconv.FormatInt(f.n, 10), strconv.FormatInt(f.missing, 10), undefined, undefined}
+	if f.n > 0 {
+		row[3] = fmt.Sprintf("%s (%s)", fixed(f.mean, places+1), fixed(f.sd(), places+1))
+		row[4] = medianText(f.quartiles, places)
+	}
+	if slices.Contains(d.quarters, quarterMinimum) {
+		row = append(row, fixed(f.quartiles[quarterMinimum], places))
+	}
+	if slices.Contains(d.quarters, quarterMaximum) {
+		row = append(row, fixed(f.quartiles[quarterMaximum], places))
+	}
+	return row
 }
 
 // Finish implements Analysis. A group that no selected row is in is left out.
@@ -152,8 +247,11 @@ func (Describe) Finish(p *Plan, opened Opened) (*Result, error) {
 	}
 	table := Table{
 		Title:  "Descriptive statistics",
-		Header: []string{"Variable", "n", "Missing", "Mean", "SD", "Variance", "Sum"},
-		Notes:  []string{filterNote(p), fmt.Sprintf("%d rows selected; each variable over its own rows with a value. SD and variance with n - 1.", sum(selected))},
+		Header: d.heading(),
+		Notes: []string{
+			filterNote(p),
+			fmt.Sprintf("%d rows selected; each variable over its own rows with a value. SD with n - 1; IQR: lower to upper quartile.", sum(selected)),
+		},
 	}
 	if len(d.by) == 0 {
 		value, rows, err := d.group(p, opened, 0, selected[0])
@@ -182,16 +280,24 @@ func (Describe) Finish(p *Plan, opened Opened) (*Result, error) {
 
 // group describes every column over the rows of one cell.
 func (d *described) group(p *Plan, opened Opened, cell int, selected int64) (map[string]any, [][]string, error) {
-	const terms = 3
 	value := map[string]any{}
 	var rows [][]string
 	for i, c := range d.columns {
-		m, err := newMoments(p, c.StepRat(), selected, opened[momentsOf(i)][terms*cell:terms*(cell+1)])
+		m, err := newMoments(p, c.StepRat(), selected, opened[momentsOf(i)][momentTerms*cell:momentTerms*(cell+1)])
 		if err != nil {
 			return nil, nil, err
 		}
-		value[c.Name] = m.value()
-		rows = append(rows, m.row(c))
+		var quarters []*big.Int
+		for k := range d.quarters {
+			quarters = append(quarters, opened[quartilesOf(i)][k*d.cells+cell])
+		}
+		q, err := newQuartiles(c, m.n, d.quarters, quarters)
+		if err != nil {
+			return nil, nil, err
+		}
+		f := &description{m, q}
+		value[c.Name] = d.value(f)
+		rows = append(rows, d.row(c, f))
 	}
 	return value, rows, nil
 }

@@ -3,17 +3,10 @@ package protocols
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math/big"
 
 	"consilium/job"
 )
-
-// statusOK is the status of a result that is there.
-const statusOK = "ok"
-
-// sumsAsOutputs reveals a plan's sums as they are.
-func sumsAsOutputs(in Inputs) Outputs { return maps.Clone(Outputs(in.Sums)) }
 
 // outputsOf declares one output for each summary, by its name.
 func outputsOf(summaries []job.Summary) []Output {

@@ -9,6 +9,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/rss"
 )
 
 // Frequency counts the rows of each level of one column, or of each pair of
@@ -24,7 +25,7 @@ func (Frequency) Name() string { return "frequency" }
 const cellCounts = "counts"
 
 // Plan implements Analysis. Arguments: columns, one or two.
-func (Frequency) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
+func (Frequency) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
 	args := j.Arguments()
 	names := args.Strings("columns")
 	if err := args.Err(); err != nil {
@@ -45,7 +46,10 @@ func (Frequency) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
 }
 
 // Compute implements Analysis.
-func (Frequency) Compute(_ *mpc.Session, _ *Plan, in Inputs) Outputs { return sumsAsOutputs(in) }
+func (Frequency) Compute(s *mpc.Session, _ *Plan, in Inputs) Outputs {
+	cells := rss.Narrow(s, in.Sums[cellCounts])
+	return Outputs{Values: in.Sums, Rows: rss.Sum(s, cells), Counts: cells}
+}
 
 // Finish implements Analysis.
 func (Frequency) Finish(p *Plan, opened Opened) (*Result, error) {

@@ -8,14 +8,15 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/rss"
 )
 
 // Histogram counts the values of a column between given edges: the bins are
 // [a,b), the last one is closed. Missing values are left out; a value outside
-// the edges is an error, found at the recipient.
+// the edges ends the job with the status "outside".
 //
-// The sites push down one count for each bin and one for the values outside.
-// The recipient learns exactly these.
+// The sites push down one count for each bin and one for the values outside. The
+// recipient learns the former.
 type Histogram struct{}
 
 // Name implements Analysis.
@@ -30,7 +31,7 @@ type bins struct {
 }
 
 // Plan implements Analysis. Arguments: column, edges (ascending).
-func (Histogram) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
+func (Histogram) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
 	args := j.Arguments()
 	name := args.String("column")
 	edges := args.Decimals("edges")
@@ -54,13 +55,13 @@ func (Histogram) Plan(j *job.Job, d *job.Dataset) (*Plan, error) {
 		Groups:   []job.Grouping{{Column: name, Edges: codes}},
 		Terms:    []job.Term{{}},
 	}
-	p := &Plan{Summaries: []job.Summary{summary}, Detail: bins{c, edges}}
-	p.Outputs = outputsOf(p.Summaries)
-	p.Reveals = []string{
-		fmt.Sprintf("how many selected rows have a value of %s in each of the %d bins", name, len(edges)-1),
-		fmt.Sprintf("how many have a value outside of %s to %s (one that does makes the histogram fail)", shortest(edges[0]), shortest(edges[len(edges)-1])),
-	}
-	return p, nil
+	return &Plan{
+		Summaries: []job.Summary{summary},
+		Outputs:   []Output{{Name: binCounts, Len: len(edges) - 1}},
+		Failures:  []string{statusOutside},
+		Reveals:   []string{fmt.Sprintf("how many selected rows have a value of %s in each of the %d bins", name, len(edges)-1)},
+		Detail:    bins{c, edges},
+	}, nil
 }
 
 // edgeCodes turns edges into whole steps so that comparing codes is comparing
@@ -101,8 +102,19 @@ func shortest(x *big.Rat) string {
 	return x.FloatString(digits)
 }
 
-// Compute implements Analysis.
-func (Histogram) Compute(_ *mpc.Session, _ *Plan, in Inputs) Outputs { return sumsAsOutputs(in) }
+// Compute implements Analysis. The summary's last cell is that of the values
+// outside the edges.
+func (Histogram) Compute(s *mpc.Session, _ *Plan, in Inputs) Outputs {
+	sums := in.Sums[binCounts]
+	cells := rss.Narrow(s, sums)
+	last := cells.Len() - 1
+	return Outputs{
+		Values: map[string]rss.Vec128{binCounts: rss.Slice(s, sums, 0, last)},
+		Rows:   rss.Sum(s, cells),
+		Counts: rss.Slice(s, cells, 0, last),
+		Failed: map[string]rss.Vec{statusOutside: rss.Slice(s, cells, last, last+1)},
+	}
+}
 
 // Finish implements Analysis.
 func (Histogram) Finish(p *Plan, opened Opened) (*Result, error) {
@@ -111,21 +123,16 @@ func (Histogram) Finish(p *Plan, opened Opened) (*Result, error) {
 		return nil, err
 	}
 	b := p.Detail.(bins)
-	inside, outside := flat[:len(flat)-1], flat[len(flat)-1]
-	first, last := shortest(b.edges[0]), shortest(b.edges[len(b.edges)-1])
-	if outside > 0 {
-		return nil, fmt.Errorf("%d values of %s lie outside the edges %s to %s; widen the edges", outside, b.column.Name, first, last)
-	}
 	table := Table{
 		Title:  "Histogram of " + b.column.Name,
 		Header: []string{withUnit(b.column), "n"},
 		Notes:  []string{filterNote(p), fmt.Sprintf("Rows with a missing value in %s are left out.", b.column.Name)},
 	}
-	values := make([]any, len(inside))
-	for i, n := range inside {
+	values := make([]any, len(flat))
+	for i, n := range flat {
 		values[i] = n
 		bracket := ")"
-		if i == len(inside)-1 {
+		if i == len(flat)-1 {
 			bracket = "]"
 		}
 		bin := fmt.Sprintf("[%s, %s%s", shortest(b.edges[i]), shortest(b.edges[i+1]), bracket)

@@ -43,7 +43,7 @@ func (b *binding) open(shares []job.SealedShare, recipientKey []byte) (Opened, e
 		return nil, err
 	}
 	opened := Opened{}
-	for i, o := range b.plan.Outputs {
+	for i, o := range b.plan.revealed() {
 		parts := make([]rss.Vec128, len(ordered))
 		for role, share := range ordered {
 			if parts[role], err = b.openOutput(key, share.Party, o, share.Outputs[i].Ciphertext); err != nil {
@@ -77,7 +77,7 @@ func (b *binding) checkShares(shares []job.SealedShare) ([]*job.SealedShare, err
 		if err := share.Verify(b.id, b.roster.NodeKey(b.roster.NodeIndex(share.Party))); err != nil {
 			return nil, err
 		}
-		if !slices.EqualFunc(share.Outputs, b.plan.Outputs, func(s job.SealedOutput, o Output) bool { return s.Name == o.Name }) {
+		if !slices.EqualFunc(share.Outputs, b.plan.revealed(), func(s job.SealedOutput, o Output) bool { return s.Name == o.Name }) {
 			return nil, fmt.Errorf("the share of %s has other outputs than the job's plan; do all run the same version?", share.Party)
 		}
 		ordered[role] = share

@@ -86,12 +86,12 @@ func TestOpenRefuses(t *testing.T) {
 			x[1].Outputs[0].Ciphertext[1130] ^= 1
 			s.resign(tr, &x[1])
 			return x
-		}, "output selected of hospital-2 cannot be opened"},
+		}, "output status of hospital-2 cannot be opened"},
 		{"a cut ciphertext, signed", func(x []job.SealedShare) []job.SealedShare {
 			x[1].Outputs[0].Ciphertext = x[1].Outputs[0].Ciphertext[:50]
 			s.resign(tr, &x[1])
 			return x
-		}, "output selected of hospital-2 cannot be opened"},
+		}, "output status of hospital-2 cannot be opened"},
 		{"signed by another party", func(x []job.SealedShare) []job.SealedShare {
 			x[1].Sign(tr.signed.ID(), s.nodes[2].Key)
 			return x
@@ -104,7 +104,7 @@ func TestOpenRefuses(t *testing.T) {
 			x[2].Outputs = x[1].Outputs
 			s.resign(tr, &x[2])
 			return x
-		}, "output selected of hospital-3 cannot be opened"},
+		}, "output status of hospital-3 cannot be opened"},
 		{"swapped outputs", func(x []job.SealedShare) []job.SealedShare {
 			slices.Reverse(x[0].Outputs)
 			s.resign(tr, &x[0])
@@ -115,7 +115,7 @@ func TestOpenRefuses(t *testing.T) {
 			o[0].Ciphertext, o[1].Ciphertext = o[1].Ciphertext, o[0].Ciphertext
 			s.resign(tr, &x[0])
 			return x
-		}, "output selected of hospital-1 cannot be opened"},
+		}, "output status of hospital-1 cannot be opened"},
 		{"an output less", func(x []job.SealedShare) []job.SealedShare {
 			x[0].Outputs = x[0].Outputs[:1]
 			s.resign(tr, &x[0])
@@ -149,19 +149,19 @@ func TestOpenRefuses(t *testing.T) {
 		{"one party lies in its first component", func(x []job.SealedShare) []job.SealedShare {
 			s.reseal(tr, &x[1], func(b []byte) []byte { b[0] ^= 1; return b })
 			return x
-		}, "output selected: hospital-1 and hospital-2 disagree"},
+		}, "output status: hospital-1 and hospital-2 disagree"},
 		{"one party lies in its second component", func(x []job.SealedShare) []job.SealedShare {
 			s.reseal(tr, &x[2], func(b []byte) []byte { b[len(b)-1] ^= 128; return b })
 			return x
-		}, "output selected: hospital-3 and hospital-1 disagree"},
+		}, "output status: hospital-3 and hospital-1 disagree"},
 		{"an element more", func(x []job.SealedShare) []job.SealedShare {
 			s.reseal(tr, &x[0], func(b []byte) []byte { return append(b, make([]byte, 32)...) })
 			return x
-		}, "output selected of hospital-1 has the wrong length"},
+		}, "output status of hospital-1 has the wrong length"},
 		{"a byte less", func(x []job.SealedShare) []job.SealedShare {
 			s.reseal(tr, &x[0], func(b []byte) []byte { return b[1:] })
 			return x
-		}, "output selected of hospital-1 has the wrong length"},
+		}, "output status of hospital-1 has the wrong length"},
 	} {
 		opened, _, err := Open(tr.signed, s.roster, tr.decisions, c.change(copyShares(tr.shares)), s.recipient)
 		if err == nil || opened != nil || !strings.Contains(err.Error(), c.want) {

@@ -34,11 +34,12 @@ func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("where: %w", err)
 	}
-	p, err := a.Plan(j, d)
+	p, err := a.Plan(j, d, r.Disclosure)
 	if err != nil {
 		return nil, err
 	}
 	p.Analysis, p.Dataset, p.Where, p.Filter, p.analysis = a.Name(), d, where, oneLine(j.Where), a
+	p.MinCount = r.Disclosure.MinCount
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
 	}
@@ -63,9 +64,6 @@ func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 		return nil, &Unsupported{What: `engine "mhe"`, Hint: "it has the engine shares"}
 	default:
 		return nil, fmt.Errorf("there is no engine %.64q; known: shares", j.Engine)
-	}
-	if r.Disclosure.MinCount > 0 {
-		return nil, fmt.Errorf("study %s demands min_count %d, and this version cannot yet enforce that inside the protocol: no job of this study can run", r.Study, r.Disclosure.MinCount)
 	}
 	if _, ok := recipient(j, r); !ok {
 		return nil, errors.New("the job's recipient key belongs to no client of the roster; results go to the study's clients only")
@@ -112,7 +110,12 @@ func (p *Plan) sums() int {
 // Uses returns the names of all columns that the job touches, the where-clause
 // included, sorted. A node's policy is held against it.
 func (p *Plan) Uses() []string {
-	used := slices.Clone(p.Columns)
+	var used []string
+	for _, sample := range p.Samples {
+		for _, v := range sample.Vectors {
+			used = append(used, v.Reads()...)
+		}
+	}
 	for _, s := range p.Summaries {
 		used = append(used, s.Complete...)
 		for _, g := range s.Groups {
@@ -139,6 +142,10 @@ func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
 	lines := []string{"Only " + to + " can open the result, and learns:"}
 	for _, s := range p.Reveals {
 		lines = append(lines, "  - "+s)
+	}
+	lines = append(lines, "Or nothing but one of these words: "+strings.Join(p.words(), ", ")+".")
+	if p.MinCount > 0 {
+		lines[len(lines)-1] += fmt.Sprintf(" The study hides every result that tells of fewer than %d patients.", p.MinCount)
 	}
 	var sites []string
 	for _, s := range p.Dataset.Sites {
@@ -175,10 +182,17 @@ func person(name, organisation string) string {
 
 // Finish derives the result from what the recipient opened.
 func (p *Plan) Finish(opened Opened) (*Result, error) {
-	for _, o := range p.Outputs {
+	for _, o := range p.revealed() {
 		if len(opened[o.Name]) != o.Len {
 			return nil, fmt.Errorf("%s: the opened result lacks %s", p.Analysis, o.Name)
 		}
+	}
+	word, err := p.statusWord(opened)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
+	}
+	if word != statusOK {
+		return &Result{Status: word, Reason: explanations[word]}, nil
 	}
 	result, err := p.analysis.Finish(p, opened)
 	if err != nil {

@@ -14,14 +14,27 @@ func Analyses() []Analysis {
 		Describe{},
 		Frequency{},
 		Histogram{},
+		Anova{},
+		TTest{},
+		Logistic{},
+		Poisson{},
+		OddsRatio{},
+		ChiSquared{},
+		MannWhitney{},
+		ROC{},
+		KaplanMeier{},
+		CumInc{},
+		Correlation{},
+		PCA{},
+		Linear{},
+		LogRank{},
+		Cox{},
 	}
 }
 
 // planned are the analyses that the documentation names and later versions have.
 func planned() []string {
 	return []string{
-		"ttest", "anova", "mannwhitney", "chisq", "oddsratio", "correlation", "pca",
-		"linear", "logistic", "poisson", "roc", "kaplanmeier", "logrank", "cox", "cuminc",
 		"match.rank", "match.exchange",
 	}
 }

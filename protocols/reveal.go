@@ -38,7 +38,7 @@ func decodeShare(b []byte, n int) (rss.Vec128, error) {
 
 // reveal seals this party's share of every output to the job's recipient and
 // signs it. It is the only way in which a result leaves the session.
-func (w *work) reveal(s *mpc.Session, outputs Outputs) *job.SealedShare {
+func (w *work) reveal(s *mpc.Session, outputs map[string]rss.Vec128) *job.SealedShare {
 	kem, kdf, aead := suite()
 	to, err := kem.NewPublicKey(w.job.Recipient)
 	if err != nil {
@@ -48,7 +48,7 @@ func (w *work) reveal(s *mpc.Session, outputs Outputs) *job.SealedShare {
 		return nil
 	}
 	share := &job.SealedShare{Party: w.Self, Session: w.session}
-	for _, o := range w.plan.Outputs {
+	for _, o := range w.plan.revealed() {
 		info := job.SealInfo(w.id, w.session, w.Self, o.Name)
 		sealed, err := hpke.Seal(to, kdf, aead, info, encodeShare(outputs[o.Name]))
 		if err != nil {

@@ -8,22 +8,29 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
-// A site's rows travel as one vector of n (2 c + 1) elements for n declared rows
-// and c columns: each column's n codes and n validity bits, in the plan's
-// order, and at the end n selection bits.
+// A site's rows travel as one vector: for each sample of the plan, in its order,
+// the n codes of each of its vectors and then n membership bits, n being the
+// declared number of rows.
 
-// rowsLength returns that vector's length for a site; 0 when no columns go row
-// by row.
-func (w *work) rowsLength(site int) int {
-	if len(w.plan.Columns) == 0 {
-		return 0
+// blocks returns how many times n elements a site's vector has.
+func (p *Plan) blocks() int {
+	total := 0
+	for _, sample := range p.Samples {
+		total += len(sample.Vectors) + 1
 	}
-	return w.plan.Dataset.Sites[site].Rows * (2*len(w.plan.Columns) + 1)
+	return total
+}
+
+// rowsLength returns that vector's length for a site; 0 when nothing goes row by
+// row.
+func (w *work) rowsLength(site int) int {
+	return w.plan.Dataset.Sites[site].Rows * w.plan.blocks()
 }
 
 // readRows reads this site's rows. After a failure, which ends the session, it
@@ -38,23 +45,17 @@ func (w *work) readRows(s *mpc.Session, site int) ring.Vec64 {
 }
 
 // packRows fills the vector from Arrow records. A file with fewer rows than the
-// n declared is padded with zeros: rows that are not selected.
+// n declared is padded with zeros: rows of no sample.
 func (w *work) packRows(ctx context.Context, n int) (ring.Vec64, error) {
-	names := w.plan.Columns
-	reader, err := w.Data.Rows(ctx, w.plan.Where, names)
+	packed, err := newPacker(w.plan, n)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := w.Data.Rows(ctx, w.plan.Where, packed.vectors)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Release()
-	packed := packer{n: n, names: names, out: make(ring.Vec64, n*(2*len(names)+1))}
-	for _, name := range names {
-		c, ok := w.plan.Dataset.Schema.Column(name)
-		if !ok {
-			return nil, unknownColumn(w.plan.Dataset, name)
-		}
-		low, high := c.Codes()
-		packed.ranges = append(packed.ranges, [2]int64{low, high})
-	}
 	for reader.Next() {
 		if err := packed.add(reader.Record()); err != nil {
 			return nil, err
@@ -68,10 +69,29 @@ func (w *work) packRows(ctx context.Context, n int) (ring.Vec64, error) {
 
 // packer lays record after record into the vector.
 type packer struct {
-	n, at  int // declared rows, rows so far
-	names  []string
-	ranges [][2]int64 // of each column's codes, inclusive
-	out    ring.Vec64
+	n, at   int // declared rows, rows so far
+	samples []Sample
+	vectors []job.Vector // those of all samples, under names of their own
+	ranges  [][2]int64   // of each vector's codes, inclusive
+	out     ring.Vec64
+}
+
+// newPacker asks for the vectors of all samples at once. Samples may call
+// different things by one name, so each vector travels under its number.
+func newPacker(p *Plan, n int) (*packer, error) {
+	packed := &packer{n: n, samples: p.Samples, out: make(ring.Vec64, n*p.blocks())}
+	for _, sample := range p.Samples {
+		for _, v := range sample.Vectors {
+			low, high, err := v.Codes(&p.Dataset.Schema)
+			if err != nil {
+				return nil, err
+			}
+			v.Name = fmt.Sprintf("%d.%s", len(packed.vectors), v.Name)
+			packed.vectors = append(packed.vectors, v)
+			packed.ranges = append(packed.ranges, [2]int64{low, high})
+		}
+	}
+	return packed, nil
 }
 
 // selectedField is the name of the field of selection bits.
@@ -82,48 +102,69 @@ func (p *packer) add(record arrow.Record) error {
 	if rows > p.n-p.at {
 		return errors.New("the file has more rows than the roster declares; agree on a roster with the new number")
 	}
-	if int(record.NumCols()) != 2*len(p.names)+1 {
-		return fmt.Errorf("a record has %d fields, want %d", record.NumCols(), 2*len(p.names)+1)
+	if int(record.NumCols()) != 2*len(p.vectors)+1 {
+		return fmt.Errorf("a record has %d fields, want %d", record.NumCols(), 2*len(p.vectors)+1)
 	}
-	selected, err := boolField(record, 2*len(p.names), selectedField)
+	selected, err := boolField(record, 2*len(p.vectors), selectedField)
 	if err != nil {
 		return err
 	}
-	for c, name := range p.names {
-		codes, err := codeField(record, 2*c, name)
-		if err != nil {
-			return err
+	block, k := 0, 0
+	for _, sample := range p.samples {
+		member := p.member(block + len(sample.Vectors))
+		for i := range rows {
+			member[i] = bit(selected.Value(i))
 		}
-		valid, err := boolField(record, 2*c+1, name+".valid")
-		if err != nil {
-			return err
+		for range sample.Vectors {
+			if err := p.vector(record, k, selected, p.member(block), member); err != nil {
+				return fmt.Errorf("%s: %w", p.vectors[k].Name, err)
+			}
+			block, k = block+1, k+1
 		}
-		if err := p.column(c, codes, valid, selected); err != nil {
-			return fmt.Errorf("column %s: %w", name, err)
-		}
-	}
-	for i := range rows {
-		p.out[2*len(p.names)*p.n+p.at+i] = bit(selected.Value(i))
+		p.clear(block-len(sample.Vectors), block, rows)
+		block++
 	}
 	p.at += rows
 	return nil
 }
 
-// column packs one column of one record. What the filter or a missing value
-// leaves out must be zero, and every code in its declared range: protocols
-// rely on both.
-func (p *packer) column(c int, codes *array.Int64, valid, selected *array.Boolean) error {
-	value := p.out[2*c*p.n+p.at:]
-	validity := p.out[(2*c+1)*p.n+p.at:]
+// member returns the elements of a block from the next record on.
+func (p *packer) member(block int) ring.Vec64 { return p.out[block*p.n+p.at : (block+1)*p.n] }
+
+// clear zeroes, in the blocks of a sample before that of its membership bits, the
+// rows of a record that are not in it.
+func (p *packer) clear(first, last, rows int) {
+	member := p.member(last)
+	for block := first; block < last; block++ {
+		value := p.member(block)
+		for i := range rows {
+			value[i] *= member[i]
+		}
+	}
+}
+
+// vector packs vector k of one record, and takes rows in which it is missing out
+// of the sample. What the filter or a missing value leaves out must be zero, and
+// every code in its declared range: protocols rely on both.
+func (p *packer) vector(record arrow.Record, k int, selected *array.Boolean, value, member ring.Vec64) error {
+	codes, err := codeField(record, 2*k, p.vectors[k].Name)
+	if err != nil {
+		return err
+	}
+	valid, err := boolField(record, 2*k+1, p.vectors[k].Name+".valid")
+	if err != nil {
+		return err
+	}
 	for i := range codes.Len() {
 		code, ok := codes.Value(i), valid.Value(i)
 		if ok && !selected.Value(i) || !ok && code != 0 {
 			return fmt.Errorf("record row %d is left out but not zeroed", p.at+i+1)
 		}
-		if ok && (code < p.ranges[c][0] || code > p.ranges[c][1]) {
+		if ok && (code < p.ranges[k][0] || code > p.ranges[k][1]) {
 			return fmt.Errorf("record row %d is outside the declared range", p.at+i+1)
 		}
-		value[i], validity[i] = uint64(code), bit(ok)
+		value[i] = uint64(code)
+		member[i] *= bit(ok)
 	}
 	return nil
 }
@@ -151,25 +192,30 @@ func boolField(record arrow.Record, i int, name string) (*array.Boolean, error) 
 	return column, nil
 }
 
-// joinRows puts the sites' rows one after the other; nil when the plan names no
-// columns.
-func (w *work) joinRows(s *mpc.Session, bySite []sealed) *Rows {
-	if len(w.plan.Columns) == 0 {
-		return nil
+// joinRows puts the sites' rows one after the other.
+func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Rows {
+	out := map[string]*Rows{}
+	if len(w.plan.Samples) == 0 {
+		return out
 	}
-	// block k of a site's vector: its n elements from k n on
-	block := func(k int) rss.Vec {
+	at := 0
+	// next returns the next block of all sites: n elements of each.
+	next := func() rss.Vec {
 		var parts []rss.Vec
 		for i, site := range bySite {
 			n := w.plan.Dataset.Sites[i].Rows
-			parts = append(parts, rss.Slice(s, site.rows, k*n, (k+1)*n))
+			parts = append(parts, rss.Slice(s, site.rows, at*n, (at+1)*n))
 		}
+		at++
 		return rss.Concat(s, parts...)
 	}
-	rows := &Rows{N: w.plan.Dataset.Rows(), Value: map[string]rss.Vec{}, Valid: map[string]rss.Vec{}}
-	for c, name := range w.plan.Columns {
-		rows.Value[name], rows.Valid[name] = block(2*c), block(2*c+1)
+	for _, sample := range w.plan.Samples {
+		rows := &Rows{N: w.plan.Dataset.Rows(), Value: map[string]rss.Vec{}}
+		for _, v := range sample.Vectors {
+			rows.Value[v.Name] = next()
+		}
+		rows.Member = next()
+		out[sample.Name] = rows
 	}
-	rows.Selected = block(2 * len(w.plan.Columns))
-	return rows
+	return out
 }

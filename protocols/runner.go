@@ -46,7 +46,7 @@ func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
 	inputs := w.seal(s)
 	var share *job.SealedShare
 	if w.isParty() {
-		outputs := w.compute(s.Step(stepCompute), inputs)
+		outputs := w.plan.Compute(s.Step(stepCompute), inputs)
 		share = w.reveal(s.Step(stepReveal), outputs)
 	}
 	w.end(s.Step(stepEnd))
@@ -83,20 +83,6 @@ func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
 		Transport: w.Transport, Key: w.Key, Timeout: w.Timeout,
 		PeerKey: func(p mpc.PartyID) ed25519.PublicKey { return w.roster.NodeKey(int(p)) },
 	})
-}
-
-// compute runs the analysis and holds its outputs against the plan.
-func (w *work) compute(s *mpc.Session, in Inputs) Outputs {
-	outputs := w.plan.analysis.Compute(s, w.plan, in)
-	if len(outputs) != len(w.plan.Outputs) {
-		s.Fail(fmt.Errorf("%s gives %d outputs, its plan has %d", w.plan.Analysis, len(outputs), len(w.plan.Outputs)))
-	}
-	for _, o := range w.plan.Outputs {
-		if share, ok := outputs[o.Name]; !ok || share.A.Len() != o.Len || share.B.Len() != o.Len {
-			s.Fail(fmt.Errorf("%s gives no output %s of length %d, as its plan has", w.plan.Analysis, o.Name, o.Len))
-		}
-	}
-	return outputs
 }
 
 // end waits until every party has sealed its share: either all parties and

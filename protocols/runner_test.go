@@ -148,7 +148,7 @@ func (d fixedSums) Summaries(context.Context, job.Predicate, []job.Summary) ([][
 	return d, nil
 }
 
-func (fixedSums) Rows(context.Context, job.Predicate, []string) (array.RecordReader, error) {
+func (fixedSums) Rows(context.Context, job.Predicate, []job.Vector) (array.RecordReader, error) {
 	return nil, errors.New("not asked for")
 }
 
@@ -256,7 +256,7 @@ func (slow) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 		time.Sleep(time.Second)
 		x = rss.Mul(s.Step("round", i), x, rss.Public(s, ring.Vec128{{Lo: 1}, {Lo: 1}}))
 	}
-	return Outputs{cellCounts: x}
+	return Outputs{Values: map[string]rss.Vec128{cellCounts: x}, Rows: rss.Narrow(s, rss.Sum(s, x))}
 }
 
 // TestFrameAltered: a frame cut on its way is refused by its receiver.

@@ -150,12 +150,24 @@ func (s *study) accept(node *job.Identity, signed *job.Signed) job.Decision {
 // referenceStudy holds datasets of the reference set.
 func referenceStudy(t testing.TB, names ...string) *study {
 	t.Helper()
+	return studyOf(t, "reference", names)
+}
+
+// certifiedStudy holds datasets of the certified set.
+func certifiedStudy(t testing.TB, names ...string) *study {
+	t.Helper()
+	return studyOf(t, "certified", names)
+}
+
+func studyOf(t testing.TB, set string, names []string) *study {
+	t.Helper()
 	var all []pieces
 	for _, name := range names {
-		tables := referenceDataset(t, name)
+		tables := referenceDataset(t, set, name)
 		all = append(all, pieces{name, inferSchema(tables), tables})
 	}
-	return newStudy(t, nil, all...)
+	allow := func(r *job.Roster) { r.Disclosure = job.Disclosure{AllowMinimum: true, AllowMaximum: true} }
+	return newStudy(t, allow, all...)
 }
 
 // wardSchema is a small schema that has everything: integers with negative
@@ -174,23 +186,34 @@ var wardHeader = []string{"age", "dose", "sex", "grade"}
 // ward is a study of wardSchema over those lines at each of five sites.
 func ward(t testing.TB, sites ...[][]string) *study {
 	t.Helper()
+	return ruledWard(t, job.Disclosure{}, sites...)
+}
+
+// ruledWard is a ward with rules on what its results may show.
+func ruledWard(t testing.TB, rules job.Disclosure, sites ...[][]string) *study {
+	t.Helper()
 	p := pieces{name: "ward", schema: wardSchema()}
 	for _, lines := range sites {
 		p.sites = append(p.sites, table{wardHeader, lines})
 	}
-	return newStudy(t, nil, p)
+	return newStudy(t, func(r *job.Roster) { r.Disclosure = rules }, p)
 }
 
 // fiveWards has one site with one sex only, one with an empty column, one with
 // no row.
 func fiveWards(t testing.TB) *study {
 	t.Helper()
-	return ward(t,
-		[][]string{{"40", "1.5", "f", "2"}, {"-3", "2", "f", "0.5"}, {"61", "", "f", "2"}},
-		[][]string{{"", "3.5", "m", "2"}, {"", "4", "f", "10"}},
-		[][]string{{"70", "0.5", "m", ""}, {"55", "99.5", "", "2"}},
-		[][]string{},
-		[][]string{{"33", "7", "m", "0.5"}})
+	return ward(t, fiveWardLines()...)
+}
+
+func fiveWardLines() [][][]string {
+	return [][][]string{
+		{{"40", "1.5", "f", "2"}, {"-3", "2", "f", "0.5"}, {"61", "", "f", "2"}},
+		{{"", "3.5", "m", "2"}, {"", "4", "f", "10"}},
+		{{"70", "0.5", "m", ""}, {"55", "99.5", "", "2"}},
+		{},
+		{{"33", "7", "m", "0.5"}},
+	}
 }
 
 func decodeJSON(text string, into any) error {

@@ -9,7 +9,7 @@ import (
 
 // figure matches a cell that begins with a number, and takes it apart at its
 // decimal point: "62.4 (9.1)" is "62" and ".4 (9.1)", "<0.001" is "<0" and ".001".
-var figure = regexp.MustCompile(`^([<>≤≥=]? ?[-−+]?\d+)((?:\.\d+)?(?:[eE][-+]?\d+)?(?:[ %(].*)?)$`)
+var figure = regexp.MustCompile(`^([<>≤≥=]? ?[-−+]?\d+)((?:\.\d+)?(?:[eE][-−+]?\d+)?(?:[ %(].*)?)$`)
 
 // blank are the cells that stand for a figure that is not there.
 var blank = map[string]bool{"": true, "-": true, "–": true, "—": true, "NA": true}

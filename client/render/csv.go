@@ -24,11 +24,16 @@ import (
 // The keys lead to the figure through the result's names: a column and a field,
 // a level and another level, a field and a position counted from 1. There are
 // as many key columns as the deepest figure needs; those that a figure does not
-// need, and a value that is missing, are empty. A result without figures has
-// one line, with its status. Every analysis has this one form, so a script that
+// need, and a value that is missing, are empty. A result with a status other than
+// "ok" has one line, whose key is "reason"; one without figures has an empty line
+// beside its status. Every analysis has this one form, so a script that
 // reads one reads all; `pivot_wider` or a pivot table makes any other.
 func CSV(w io.Writer, id job.Hash, r *protocols.Result) error {
-	lines, err := flatten(nil, r.Value)
+	value := r.Value
+	if r.Reason != "" {
+		value = map[string]any{"reason": r.Reason}
+	}
+	lines, err := flatten(nil, value)
 	if err != nil {
 		return err
 	}

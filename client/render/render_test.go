@@ -4,12 +4,16 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
+	"charm.land/lipgloss/v2"
 	"go.uber.org/goleak"
 
 	"consilium/job"
@@ -79,13 +83,13 @@ var clinical = &protocols.Result{
 	},
 }
 
-var suppressed = &protocols.Result{Status: "suppressed"}
+var suppressed = &protocols.Result{Status: "suppressed", Reason: "a number of rows is below the study's minimum; ask about more patients"}
 
 func TestText(t *testing.T) {
 	for name, r := range map[string]*protocols.Result{"describe": describe, "clinical": clinical, "suppressed": suppressed} {
 		for suffix, styled := range map[string]bool{"plain.txt": false, "styled.txt": true} {
 			var b strings.Builder
-			if err := Text(&b, r, styled); err != nil {
+			if err := Text(&b, r, Page{Lines: styled}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name+"."+suffix, b.String())
@@ -106,7 +110,7 @@ func TestTableOfAnyShape(t *testing.T) {
 		{Header: []string{"a", "b", "c"}, Rows: [][]string{{"short"}, nil}},
 	} {
 		var b strings.Builder
-		if err := Table(&b, table, false); err != nil {
+		if err := Table(&b, table, Page{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range append(append(append([]string{table.Title}, table.Header...), table.Notes...), flat(table.Rows)...) {
@@ -115,6 +119,150 @@ func TestTableOfAnyShape(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A table that is wider than the page goes on below.
+func TestWideTable(t *testing.T) {
+	wide := protocols.Table{Title: "Spearman correlation", Header: []string{"", "age", "ph_karno", "pat_karno", "meal_cal", "wt_loss"}}
+	for _, name := range wide.Header[1:] {
+		wide.Rows = append(wide.Rows, []string{name, "1.000", "−0.213", "0.004", "-", "−0.050"})
+	}
+	wide.Notes = []string{"Pairwise, n = 180."}
+	var b strings.Builder
+	if err := Table(&b, wide, Page{Width: 40}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "wide.txt", b.String())
+	for line := range strings.Lines(b.String()) {
+		if n := lipgloss.Width(strings.TrimSpace(line)); n > 40 {
+			t.Errorf("%d characters: %s", n, line)
+		}
+	}
+	for _, width := range []int{0, 100} {
+		b.Reset()
+		if err := Table(&b, wide, Page{Width: width}); err != nil || strings.Count(b.String(), "meal_cal") != 2 {
+			t.Errorf("on a page of %d:\n%s", width, b.String())
+		}
+	}
+	two := protocols.Table{Header: []string{"sex", "Variable", "Mean"}, Rows: [][]string{{"1", "age (years)", "62.4"}}}
+	for _, width := range []int{1, 10, 22} { // nothing fits: the keys and a figure are never parted
+		b.Reset()
+		if err := Table(&b, two, Page{Width: width}); err != nil || strings.Count(b.String(), "62.4") != 1 {
+			t.Errorf("on a page of %d:\n%s", width, b.String())
+		}
+	}
+}
+
+// A table as long as a whole curve: a row is a line, and all stand under each other.
+func TestLongTable(t *testing.T) {
+	curve := protocols.Table{Header: []string{"time (days)", "At risk", "Survival (95% CI)"}}
+	for i := range 180 {
+		curve.Rows = append(curve.Rows, []string{strconv.Itoa(5 * i), strconv.Itoa(228 - i), fmt.Sprintf("%.3f (%.3f to 1.000)", 1-float64(i)/200, 0.9-float64(i)/250)})
+	}
+	var b strings.Builder
+	if err := Table(&b, curve, Page{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if rules := 4; len(lines) != len(curve.Rows)+rules {
+		t.Fatalf("%d lines of %d rows", len(lines), len(curve.Rows))
+	}
+	for _, line := range lines[3 : len(lines)-1] {
+		if strings.Index(line, "(") != strings.Index(lines[3], "(") || len(line) != len(lines[3]) {
+			t.Errorf("out of line:\n%s\n%s", lines[3], line)
+		}
+	}
+}
+
+// Every shape of a result that the reference has comes out of JSON as it went in,
+// and out of CSV figure by figure.
+func TestShapesOfResults(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "reference", "cases.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			ID     string
+			Expect map[string]any
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range file.Cases {
+		r := &protocols.Result{Status: "ok", Value: c.Expect}
+		var b strings.Builder
+		if err := JSON(&b, id, r); err != nil {
+			t.Fatal(c.ID, err)
+		}
+		var back struct{ Value map[string]any }
+		if err := json.Unmarshal([]byte(b.String()), &back); err != nil || !reflect.DeepEqual(back.Value, c.Expect) {
+			t.Errorf("%s: JSON gives %v, %v", c.ID, back.Value, err)
+		}
+		b.Reset()
+		if err := CSV(&b, id, r); err != nil {
+			t.Fatal(c.ID, err)
+		}
+		records, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+		if err != nil {
+			t.Fatal(c.ID, err)
+		}
+		found := 0
+		for _, record := range records[1:] {
+			if got := figureAt(c.Expect, record[2:len(record)-1]); got != record[len(record)-1] {
+				t.Errorf("%s: %v is %q in the result", c.ID, record, got)
+			}
+			found++
+		}
+		if want := leaves(c.Expect); found != want {
+			t.Errorf("%s: %d lines of %d figures", c.ID, found, want)
+		}
+	}
+}
+
+// figureAt follows a CSV line's keys.
+func figureAt(v any, keys []string) string {
+	for _, key := range keys {
+		switch m := v.(type) {
+		case map[string]any:
+			v = m[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil {
+				return err.Error()
+			}
+			v = m[i-1]
+		}
+	}
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+func leaves(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			n += leaves(e)
+		}
+	case []any:
+		for _, e := range v {
+			n += leaves(e)
+		}
+	default:
+		return 1
+	}
+	return n
 }
 
 func flat(rows [][]string) (cells []string) {
@@ -129,7 +277,7 @@ func TestTextStripsForeignControl(t *testing.T) {
 	r := &protocols.Result{Status: "\x1b[2Jodd", Tables: []protocols.Table{{
 		Title: "a\x1b[31m", Header: []string{"b\x07"}, Rows: [][]string{{"c\nd", "one cell too many"}}, Notes: []string{"e\x00"},
 	}}}
-	if err := Text(&b, r, false); err != nil {
+	if err := Text(&b, r, Page{}); err != nil {
 		t.Fatal(err)
 	}
 	if i := strings.IndexFunc(b.String(), func(r rune) bool { return r < ' ' && r != '\n' }); i >= 0 {
@@ -150,6 +298,8 @@ func TestAlignDecimals(t *testing.T) {
 		{[]string{"1e-05", "0.25"}, []string{"1e-05", "0.25 "}, true},
 		{[]string{"7 (3.1 %)", "221 (96.9 %)"}, []string{"  7 (3.1 %) ", "221 (96.9 %)"}, true},
 		{[]string{"-", "12.5", ""}, []string{" -  ", "12.5", "    "}, true},
+		{[]string{"1.02 (0.95 to 1.10)", "−14.8 (−3.1 to 2)", "–"}, []string{"  1.02 (0.95 to 1.10)", "−14.8 (−3.1 to 2)    ", "  –                  "}, true},
+		{[]string{"2.5e−07", "<0.001"}, []string{" 2.5e−07", "<0.001  "}, true},
 		{[]string{"f", "1"}, []string{"f", "1"}, false},
 		{[]string{"[1, 2)", "3"}, []string{"[1, 2)", "3"}, false},
 		{[]string{"-", ""}, []string{"-", ""}, false},
@@ -180,7 +330,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("read back %+v", back)
 	}
 	b.Reset()
-	if err := JSON(&b, id, suppressed); err != nil || !strings.Contains(b.String(), `"value": null`) {
+	if err := JSON(&b, id, suppressed); err != nil || !strings.Contains(b.String(), `"value": null`) || !strings.Contains(b.String(), `"reason": "a number`) {
 		t.Errorf("suppressed: %s, %v", b.String(), err)
 	}
 	if err := JSON(&b, id, &protocols.Result{Status: "ok", Value: math.NaN()}); err == nil {

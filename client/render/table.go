@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -15,100 +14,170 @@ import (
 // maxCell caps one cell, in bytes.
 const maxCell = 200
 
-// meaning says what a status word means to somebody who waits for figures.
-var meaning = map[string]string{
-	"suppressed": "a count behind the result is below the study's minimum, so nothing is shown",
-	"singular":   "the covariates determine each other, so the model has no unique solution; leave one out",
-	"separated":  "a covariate separates the outcomes completely, so the estimates are infinite; leave it out",
-	"no events":  "no event is among the selected rows; widen the filter or the event",
-	"empty":      "no row is selected; widen the filter",
+// Page is what tables are printed on.
+type Page struct {
+	// Lines draws rules as lines and sets titles bold, for a terminal; otherwise the
+	// output is ASCII around the cells, for a file or a screen reader.
+	Lines bool
+	// Width is how many characters fit on a line. A wider table goes on below, its
+	// first column repeated. 0 has room for any.
+	Width int
 }
 
 // Text prints a result as a clinical paper prints it: a title, a rule, the
-// header, a rule, the rows with aligned decimals, a rule, the notes. Styled
-// draws the rules as lines and sets the title bold, for a terminal; otherwise
-// the output is ASCII around the cells, for a file or a screen reader.
-func Text(w io.Writer, r *protocols.Result, styled bool) error {
+// header, a rule, the rows with aligned decimals, a rule, the notes. A result
+// with a status other than "ok" is one line: the word, and the reason.
+func Text(w io.Writer, r *protocols.Result, page Page) error {
 	var b strings.Builder
 	if r.Status != "ok" {
-		b.WriteString("No figures: " + status(r.Status) + "\n")
+		b.WriteString(status(r) + "\n")
 	}
 	for i, t := range r.Tables {
 		if i > 0 || r.Status != "ok" {
 			b.WriteString("\n")
 		}
-		writeTable(&b, t, styled)
+		page.write(&b, t)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // Table prints one table as Text does.
-func Table(w io.Writer, t protocols.Table, styled bool) error {
+func Table(w io.Writer, t protocols.Table, page Page) error {
 	var b strings.Builder
-	writeTable(&b, t, styled)
+	page.write(&b, t)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func status(word string) string {
-	word = job.Printable(word, maxCell)
-	if m, ok := meaning[word]; ok {
-		return fmt.Sprintf("%s (%s).", word, m)
+func status(r *protocols.Result) string {
+	line := "Result: " + job.Printable(r.Status, maxCell)
+	if r.Reason != "" {
+		line += " - " + job.Printable(r.Reason, 4*maxCell)
 	}
-	return word + "."
+	return line
 }
 
-func writeTable(b *strings.Builder, t protocols.Table, styled bool) {
+func (p Page) write(b *strings.Builder, t protocols.Table) {
 	title := job.Printable(t.Title, maxCell)
-	if styled {
+	if p.Lines {
 		title = lipgloss.NewStyle().Bold(true).Render(title)
 	}
 	if t.Title != "" {
 		b.WriteString(title + "\n")
 	}
 	if len(t.Header) > 0 || len(t.Rows) > 0 {
-		b.WriteString(grid(t, styled) + "\n")
+		b.WriteString(p.lay(newGrid(t)))
 	}
 	for _, note := range t.Notes {
 		b.WriteString(job.Printable(note, 4*maxCell) + "\n")
 	}
 }
 
-// grid lays out header and rows. Columns of figures stand to the right with
-// their decimal points aligned, all others to the left.
-func grid(t protocols.Table, styled bool) string {
+// grid is a table's cells by column, ready to print: columns of figures stand to
+// the right with their decimal points aligned, all others to the left.
+type grid struct {
+	header []string   // none where the table has none
+	cells  [][]string // column by column
+	right  []bool
+	rows   int
+}
+
+func newGrid(t protocols.Table) *grid {
 	columns := len(t.Header)
 	for _, row := range t.Rows {
 		columns = max(columns, len(row))
 	}
-	rows := make([][]string, len(t.Rows))
-	for i := range rows {
-		rows[i] = make([]string, columns)
+	g := &grid{rows: len(t.Rows), right: make([]bool, columns)}
+	if len(t.Header) > 0 {
+		g.header = make([]string, columns)
 	}
-	right := make([]bool, columns)
+	for i, h := range t.Header {
+		g.header[i] = job.Printable(h, maxCell)
+	}
 	for c := range columns {
-		cells := make([]string, len(t.Rows))
+		cells := make([]string, g.rows)
 		for i, row := range t.Rows {
 			if c < len(row) {
 				cells[i] = job.Printable(row[c], maxCell)
 			}
 		}
-		cells, right[c] = alignDecimals(cells)
-		for i := range rows {
-			rows[i][c] = cells[i]
+		cells, g.right[c] = alignDecimals(cells)
+		g.cells = append(g.cells, cells)
+	}
+	return g
+}
+
+// between is the room between two columns.
+const between = 3
+
+// panels divides the columns into groups that fit on lines of a width. The first
+// column, and a second one of text, say what a row is: each group has them.
+func (g *grid) panels(width int) [][]int {
+	all := make([]int, len(g.cells))
+	total := -between
+	for c := range all {
+		all[c] = c
+		total += g.width(c) + between
+	}
+	keys := 1
+	if len(all) > 1 && !g.right[1] {
+		keys = 2
+	}
+	if width <= 0 || total <= width || len(all) <= keys {
+		return [][]int{all}
+	}
+	begin := 0
+	for _, c := range all[:keys] {
+		begin += g.width(c) + between
+	}
+	var panels [][]int
+	used := 0
+	for _, c := range all[keys:] {
+		if wide := g.width(c); len(panels) == 0 || used+between+wide > width {
+			panels = append(panels, append(all[:keys:keys], c))
+			used = begin + wide
+		} else {
+			panels[len(panels)-1] = append(panels[len(panels)-1], c)
+			used += between + wide
 		}
 	}
-	var header []string
-	for _, h := range t.Header {
-		header = append(header, job.Printable(h, maxCell))
+	return panels
+}
+
+// width is how many characters column c takes.
+func (g *grid) width(c int) int {
+	wide := 0
+	if g.header != nil {
+		wide = lipgloss.Width(g.header[c])
 	}
-	text := layout(header, rows, right, styled)
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+	for _, cell := range g.cells[c] {
+		wide = max(wide, lipgloss.Width(cell))
 	}
-	return strings.Join(lines, "\n")
+	return wide
+}
+
+// lay prints the grid, in as many panels as it needs.
+func (p Page) lay(g *grid) string {
+	var b strings.Builder
+	for _, columns := range g.panels(p.Width) {
+		var header []string
+		right := make([]bool, len(columns))
+		rows := make([][]string, g.rows)
+		for i, c := range columns {
+			right[i] = g.right[c]
+			if g.header != nil {
+				header = append(header, g.header[c])
+			}
+			for r := range rows {
+				rows[r] = append(rows[r], g.cells[c][r])
+			}
+		}
+		for line := range strings.SplitSeq(layout(header, rows, right, p.Lines), "\n") {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+		}
+	}
+	return b.String()
 }
 
 func layout(header []string, rows [][]string, right []bool, styled bool) string {
@@ -126,7 +195,7 @@ func layout(header []string, rows [][]string, right []bool, styled bool) string 
 				s = s.Align(lipgloss.Right)
 			}
 			if col < last {
-				s = s.PaddingRight(3)
+				s = s.PaddingRight(between)
 			}
 			if styled && row == table.HeaderRow {
 				s = s.Bold(true)

@@ -48,7 +48,7 @@ func listDatasets(cmd *cobra.Command, dir string) error {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		if err := render.Table(out, datasetTable(&c.Roster().Roster.Datasets[i]), styled(out)); err != nil {
+		if err := render.Table(out, datasetTable(&c.Roster().Roster.Datasets[i]), pageOf(out)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,7 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Watch five hospitals answer a researcher's questions on this machine",
 		Long: `demo makes a study of five hospitals with example data, starts its coordinator and
-its nodes as processes of their own, and asks five questions. It prints each
+its nodes as processes of their own, and asks ten questions. It prints each
 result beside the one that R computes over the pooled rows, and what each
 process saw. With --keep the study goes on running for you to try.`,
 		Example: "  consilium demo --keep",
@@ -94,6 +95,7 @@ type demo struct {
 	conn   *client.Conn
 	source string // who computed the expected values
 	expect map[string]any
+	within func(id string) float64 // relative tolerance of a job's figures
 }
 
 // questions asks every example job and returns how many ran and how many agree.
@@ -131,13 +133,16 @@ func (d *demo) load() error {
 		return err
 	}
 	var file struct {
-		Source string         `json:"source"`
-		Expect map[string]any `json:"expect"`
+		Source       string             `json:"source"`
+		Expect       map[string]any     `json:"expect"`
+		RelTol       float64            `json:"rel_tol"`
+		RelTolOfIter map[string]float64 `json:"rel_tol_of_iterations"`
 	}
 	if err := json.Unmarshal(b, &file); err != nil {
 		return err
 	}
 	d.source, d.expect = file.Source, file.Expect
+	d.within = func(id string) float64 { return cmp.Or(file.RelTolOfIter[id], file.RelTol) }
 	return nil
 }
 
@@ -170,7 +175,7 @@ func (d *demo) question(ctx context.Context, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := render.Text(d.out, result, false); err != nil {
+	if err := render.Text(d.out, result, render.Page{}); err != nil {
 		return false, err
 	}
 	id := strings.TrimSuffix(filepath.Base(path), ".yaml")
@@ -202,8 +207,7 @@ func (d *demo) compare(id string, result *protocols.Result) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("expected.json has no %s", id)
 	}
-	const tolerance = 1e-6
-	c := verify.Compare(result.Value, want, tolerance)
+	c := verify.Compare(result.Value, want, d.within(id))
 	t := protocols.Table{
 		Title:  "Beside " + d.source + " over the pooled rows",
 		Header: []string{"Figure", "Consilium", "R"},
@@ -219,11 +223,11 @@ func (d *demo) compare(id string, result *protocols.Result) (bool, error) {
 	for _, w := range c.Wrong {
 		t.Notes = append(t.Notes, "DIFFERS: "+w)
 	}
-	if len(c.Absent) > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf("R also gives %d figures that this version does not (quantiles, minimum, maximum).", len(c.Absent)))
+	for _, name := range c.Absent {
+		t.Notes = append(t.Notes, "ABSENT: "+name)
 	}
 	fmt.Fprintln(d.out)
-	return len(c.Wrong) == 0 && len(t.Rows) > 0, render.Text(d.out, &protocols.Result{Status: "ok", Tables: []protocols.Table{t}}, false)
+	return len(c.Wrong)+len(c.Absent) == 0 && len(t.Rows) > 0, render.Text(d.out, &protocols.Result{Status: "ok", Tables: []protocols.Table{t}}, render.Page{})
 }
 
 // figure writes a number with ten significant digits, R's own precision in the reference.
@@ -267,7 +271,7 @@ func (d *demo) whoSaw(p *client.Prepared, before, after map[string]float64, took
 		[]string{r.Coordinator.Name, "coordinator", "the question; three sealed results that it cannot open"},
 		[]string{localnet.Client, "recipient", "the result above"})
 	fmt.Fprintln(d.out)
-	return render.Text(d.out, &protocols.Result{Status: "ok", Tables: []protocols.Table{t}}, false)
+	return render.Text(d.out, &protocols.Result{Status: "ok", Tables: []protocols.Table{t}}, render.Page{})
 }
 
 // keep says what to try and waits for Ctrl-C.
@@ -283,7 +287,7 @@ The study goes on running; Ctrl-C stops it. Try in another terminal:
   curl http://%s/metrics
   less %s
 
-`, c, exe, exe, filepath.Join(d.layout.Dir, "examples", "jobs", "2-pima-older.yaml"), exe,
+`, c, exe, exe, filepath.Join(d.layout.Dir, "examples", "jobs", "02-pima-older.yaml"), exe,
 		d.layout.Nodes[0].Metrics, d.layout.Log(d.layout.Nodes[0].Name))
 	<-ctx.Done()
 	return nil

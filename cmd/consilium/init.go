@@ -91,7 +91,7 @@ and ask a question:
 
   consilium datasets --client %s
   consilium run --client %s %s
-`, client, client, filepath.Join(dir, "examples", "jobs", "1-lung-describe.yaml"))
+`, client, client, filepath.Join(dir, "examples", "jobs", "01-lung-describe.yaml"))
 	return nil
 }
 

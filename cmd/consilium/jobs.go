@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"consilium/client"
+	"consilium/client/plot"
 	"consilium/client/render"
 	"consilium/job"
 	"consilium/protocols"
@@ -80,7 +81,7 @@ func listJobs(cmd *cobra.Command, dir string) error {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "no jobs yet")
 		return err
 	}
-	return render.Table(cmd.OutOrStdout(), table, styled(cmd.OutOrStdout()))
+	return render.Table(cmd.OutOrStdout(), table, pageOf(cmd.OutOrStdout()))
 }
 
 // storedJobs reads jobs that were submitted from here, in the order of their
@@ -105,10 +106,11 @@ func newJobsShowCommand(dir *string) *cobra.Command {
 		Use:   "show ID",
 		Short: "Print a job and open its result",
 		Long: `Show prints what was asked and what became of it, and opens the result when there
-is one. Only the client that signed a job can. It exits with 0 only when a result
-was opened.`,
+is one, and draws it with --plot. Only the client that signed a job can. It exits
+with 0 only when a result was opened, whatever its status.`,
 		Example: `  consilium jobs show 3f2a91c07b55d014
-  consilium jobs show 3f2a --json`,
+  consilium jobs show 3f2a --json
+  consilium jobs show 3f2a --plot survival.svg`,
 		Args: one("the first digits of a job's id"),
 		RunE: func(cmd *cobra.Command, args []string) error { return showJob(cmd, *dir, args[0], &f) },
 	}
@@ -132,6 +134,13 @@ func showJob(cmd *cobra.Command, dir, prefix string, f *format) error {
 	if err != nil {
 		return err
 	}
+	if err := f.checkPlot(stored.Job); err != nil {
+		return err
+	}
+	dataset, err := c.Dataset(stored.Job)
+	if err != nil {
+		return err
+	}
 	if err := printAsked(cmd, stored); err != nil {
 		return err
 	}
@@ -147,7 +156,7 @@ func showJob(cmd *cobra.Command, dir, prefix string, f *format) error {
 	if err != nil {
 		return err
 	}
-	return f.print(cmd.OutOrStdout(), id, result)
+	return f.show(cmd, id, &plot.Figure{Job: stored.Job, Dataset: dataset, Result: result})
 }
 
 // printAsked prints the signed question to standard error.

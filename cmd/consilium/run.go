@@ -16,23 +16,52 @@ import (
 	"golang.org/x/term"
 
 	"consilium/client"
+	"consilium/client/plot"
 	"consilium/client/render"
 	"consilium/job"
 	"consilium/protocols"
 )
 
-// format is how a result is printed.
-type format struct{ json, csv bool }
+// format is how a result is printed, and the file of its plot.
+type format struct {
+	json, csv bool
+	plot      string
+}
 
 func (f *format) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON, in full precision")
 	cmd.Flags().BoolVar(&f.csv, "csv", false, "print the result as CSV, one figure a line, in full precision")
+	cmd.Flags().StringVar(&f.plot, "plot", "", "draw the result into this `file`, which ends in .svg, .png or .pdf")
 }
 
 func (f *format) check() error {
 	if f.json && f.csv {
 		return errors.New("--json and --csv exclude each other; give one of them")
 	}
+	return nil
+}
+
+// checkPlot refuses what could not be drawn, before a job is submitted for it.
+func (f *format) checkPlot(j *job.Job) error {
+	if f.plot == "" {
+		return nil
+	}
+	return plot.Check(f.plot, j)
+}
+
+// show prints the answer, and then draws it where a plot is asked for.
+func (f *format) show(cmd *cobra.Command, id job.Hash, answer *plot.Figure) error {
+	if err := f.print(cmd.OutOrStdout(), id, answer.Result); err != nil || f.plot == "" {
+		return err
+	}
+	if answer.Result.Status != "ok" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "no plot: the result is %q; %s is not written\n", answer.Result.Status, f.plot)
+		return nil
+	}
+	if err := plot.Write(f.plot, answer); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "plot in %s\n", f.plot)
 	return nil
 }
 
@@ -43,7 +72,7 @@ func (f *format) print(w io.Writer, id job.Hash, r *protocols.Result) error {
 	case f.csv:
 		return render.CSV(w, id, r)
 	}
-	return render.Text(w, r, styled(w))
+	return render.Text(w, r, pageOf(w))
 }
 
 // one refuses any number of arguments but one.
@@ -94,10 +123,16 @@ which is sealed to this client alone.
 
 The statement and the progress go to standard error, the result to standard
 output. Run asks on the terminal before it signs; without one it signs nothing
-unless --yes is given. It exits with 0 only when a result was opened.`,
+unless --yes is given. It exits with 0 when a result was opened, also where the
+result is but a word such as "suppressed" or "singular" with its reason: the job
+went well, and --json and --csv tell the word as status.
+
+With --plot it draws survival curves (kaplanmeier), forest plots (cox, linear,
+logistic, oddsratio, poisson), histograms and ROC curves (roc).`,
 		Example: `  consilium run job.yaml
   consilium run job.yaml --yes --json | jq .value
   consilium run job.yaml --client ~/studies/lung --csv > result.csv
+  consilium run survival.yaml --plot survival.svg
 
 with, in job.yaml:
 
@@ -133,6 +168,9 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	}
 	prepared, err := prepare(c, path, o.timeout)
 	if err != nil {
+		return err
+	}
+	if err := o.format.checkPlot(prepared.Job()); err != nil {
 		return err
 	}
 	errOut := cmd.ErrOrStderr()
@@ -171,7 +209,7 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	if isTerminal(errOut) {
 		fmt.Fprintln(errOut)
 	}
-	return o.format.print(cmd.OutOrStdout(), id, result)
+	return o.format.show(cmd, id, &plot.Figure{Job: prepared.Job(), Dataset: prepared.Plan().Dataset, Result: result})
 }
 
 // prepare reads and plans a job file. A job for whose result nobody waits any
@@ -269,6 +307,18 @@ func watchJob(ctx context.Context, conn *client.Conn, c *client.Client, id job.H
 		return fmt.Errorf("%s; job %s goes on without you: consilium jobs show %s prints its result, consilium jobs cancel %s ends it", why, id.Short(), id.Short(), id.Short())
 	}
 	return err
+}
+
+// pageOf is how tables are printed on w: plain and as wide as they are, but on a
+// terminal.
+func pageOf(w io.Writer) render.Page {
+	page := render.Page{Lines: styled(w)}
+	if isTerminal(w) {
+		if width, _, err := term.GetSize(int(w.(*os.File).Fd())); err == nil { // a terminal is a file
+			page.Width = width
+		}
+	}
+	return page
 }
 
 // drawsBars says whether w is a terminal with room for a bar and its text.

@@ -1,8 +1,6 @@
 package rss
 
 import (
-	"errors"
-
 	"consilium/mpc"
 	"consilium/mpc/ring"
 )
@@ -12,9 +10,8 @@ import (
 // flag holds elements 0 or 1; an element of another value is a mistake that may be
 // noticed, too late to hide it, and then ends the session.
 //
-// Each row's place follows from prefix sums. Rows and places are shuffled, and
-// the places of shuffled rows, a uniformly random order, are opened (Chida et
-// al. 2019). 4 rounds, 5 elements a row or less; leaks nothing.
+// Each row's place follows from prefix sums: see PermutationTo. 4 rounds, 5 elements a
+// row or less; leaks nothing.
 func CompactPermutation(s *mpc.Session, flag Vec) *Permutation {
 	n := flag.Len()
 	if !ready(s, flag) || !countable(s, n) {
@@ -27,25 +24,7 @@ func CompactPermutation(s *mpc.Session, flag Vec) *Permutation {
 	ifOne := AddConst(s, ones, -1)
 	ifZero := Add(s, Sub(s, numbered(s, n), ones), copies(total, n))
 	places := Select(s.Step("place"), flag, ifOne, ifZero)
-
-	p := NewPermutation(s.Step("permutation"), n)
-	shuffled := Permute(s.Step("shuffle"), p, places)
-	opened := Open(s.Step("places"), shuffled[0])
-	order := make([]int32, n)
-	for i := range order {
-		order[i] = -1
-	}
-	for i, place := range opened {
-		if s.Err() != nil {
-			return &Permutation{n: n}
-		}
-		if place >= uint64(n) || order[place] >= 0 {
-			s.Fail(errors.New("flags are not all 0 or 1"))
-			return &Permutation{n: n}
-		}
-		order[place] = int32(i)
-	}
-	return p.then(s, order)
+	return PermutationTo(s, places)
 }
 
 // Compact moves rows whose flag is 1 before those whose flag is 0 and else keeps

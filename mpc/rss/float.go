@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 
 	"consilium/mpc"
@@ -70,12 +71,31 @@ func Normalise128(s *mpc.Session, x Fixed128) Float {
 	return Float{Round(s.Step("mantissa"), scaled, min(width, once)-floatBits), exponent}
 }
 
+// PublicFloats returns the trivial share of numbers that all parties know. Local.
+func PublicFloats(s *mpc.Session, xs ...float64) Float {
+	mantissas, exponents := make(ring.Vec128, len(xs)), make(ring.Vec64, len(xs))
+	for i, x := range xs {
+		m, e := math.Frexp(x)
+		if math.IsNaN(m) || math.IsInf(m, 0) {
+			s.Fail(fmt.Errorf("%v is no number that can be shared", x))
+			return zeroFloat(len(xs))
+		}
+		mantissas[i], exponents[i] = ring.Int128(int64(math.Ldexp(m, floatBits))), uint64(e)
+	}
+	return Float{Public(s, mantissas), Public(s, exponents)}
+}
+
 // Len returns the public number of elements.
 func (x Float) Len() int { return x.Mantissa.Len() }
 
 // Slice returns elements lo to hi-1, in the same memory. Local.
 func (x Float) Slice(s *mpc.Session, lo, hi int) Float {
 	return Float{Slice(s, x.Mantissa, lo, hi), Slice(s, x.Exponent, lo, hi)}
+}
+
+// Repeat returns k copies of x one after the other. Local.
+func (x Float) Repeat(s *mpc.Session, k int) Float {
+	return Float{Repeat(s, x.Mantissa, k), Repeat(s, x.Exponent, k)}
 }
 
 // ConcatFloats returns the vectors one after the other. Local.

@@ -170,6 +170,19 @@ func TestSumFloats(t *testing.T) {
 	}
 }
 
+// Public numbers come out as they are.
+func TestPublicFloats(t *testing.T) {
+	want := []float64{0, 1, -1, math.Pi, -1e-300, 1e300, 0.1}
+	got := floats(t, 0, 3, func(s *mpc.Session, x ...rss.Float) rss.Float {
+		return rss.PublicFloats(s, want...).Repeat(s, 2)
+	}, repeat(1, 1))
+	for i, e := range got {
+		if x, _ := e.Float64(); x != want[i%len(want)] {
+			t.Errorf("%v came out as %v", want[i%len(want)], x)
+		}
+	}
+}
+
 // Aligned numbers share the exponent of the greatest.
 func TestAlign(t *testing.T) {
 	x := [][]*big.Int{
@@ -354,10 +367,11 @@ func TestFloatRefuses(t *testing.T) {
 		"Sum of two lengths": {3, "vectors of 3 and 4 elements meet", func(s *mpc.Session) int {
 			return rss.SumFloats(s, number(3), number(4)).Len()
 		}},
-		"Sum of nothing":   {0, "vector of 0 elements", func(s *mpc.Session) int { return rss.SumFloats(s).Len() }},
-		"Sqrt of nothing":  {0, "vector of 0 elements", func(s *mpc.Session) int { return number(0).Sqrt(s).Len() }},
-		"Fixed of nothing": {0, "vector of 0 elements", func(s *mpc.Session) int { return number(0).Fixed(s, 3, 5).Len() }},
-		"Fixed of much":    {3, "a vector of 126 bits", func(s *mpc.Session) int { return number(3).Fixed(s, 3, 126).Len() }},
+		"Sum of nothing":            {0, "vector of 0 elements", func(s *mpc.Session) int { return rss.SumFloats(s).Len() }},
+		"PublicFloats of no number": {1, "NaN is no number", func(s *mpc.Session) int { return rss.PublicFloats(s, math.NaN()).Len() }},
+		"Sqrt of nothing":           {0, "vector of 0 elements", func(s *mpc.Session) int { return number(0).Sqrt(s).Len() }},
+		"Fixed of nothing":          {0, "vector of 0 elements", func(s *mpc.Session) int { return number(0).Fixed(s, 3, 5).Len() }},
+		"Fixed of much":             {3, "a vector of 126 bits", func(s *mpc.Session) int { return number(3).Fixed(s, 3, 126).Len() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := memnet.New(memnet.Config{})

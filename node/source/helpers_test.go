@@ -63,7 +63,7 @@ type streamed struct {
 
 func stream(t testing.TB, s *Source, where job.Predicate, columns ...string) streamed {
 	t.Helper()
-	r, err := s.Rows(t.Context(), where, columns)
+	r, err := s.Rows(t.Context(), where, columnVectors(columns...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +122,15 @@ func ints(vector []*big.Int) []int64 {
 	out := make([]int64, len(vector))
 	for i, v := range vector {
 		out[i] = v.Int64()
+	}
+	return out
+}
+
+// columnVectors are the vectors of columns by their names.
+func columnVectors(names ...string) []job.Vector {
+	var out []job.Vector
+	for _, name := range names {
+		out = append(out, job.Vector{Name: name, Column: name})
 	}
 	return out
 }

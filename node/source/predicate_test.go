@@ -91,12 +91,13 @@ func TestPredicateAgreesWithEval(t *testing.T) {
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPredicate(t, 4)
-		r, err := w.source.Rows(t.Context(), p, []string{"a", "c"})
+		event := drawPredicate(t, 2)
+		r, err := w.source.Rows(t.Context(), p, append(columnVectors("a", "c"), job.Vector{Name: "event", Predicate: event}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer r.Release()
-		got := collect(t, r, []string{"a", "c"})
+		got := collect(t, r, []string{"a", "c", "event"})
 		for i, row := range w.rows {
 			if want := selects(p, row); got.selected[i] != want {
 				t.Fatalf("%#v over %v: selected %v, want %v", p, row, got.selected[i], want)
@@ -107,6 +108,17 @@ func TestPredicateAgreesWithEval(t *testing.T) {
 			}
 			if got.values["a"][i] != a || got.valid["a"][i] != has {
 				t.Fatalf("row %d: a is %d %v, want %d %v", i, got.values["a"][i], got.valid["a"][i], a, has)
+			}
+			truth, known := job.Eval(event, func(column string) (int64, bool) {
+				code, ok := row[column]
+				return code, ok
+			})
+			happened := int64(0)
+			if known = known && got.selected[i]; known && truth {
+				happened = 1
+			}
+			if got.values["event"][i] != happened || got.valid["event"][i] != known {
+				t.Fatalf("row %d: %#v is %d %v, want %d %v", i, event, got.values["event"][i], got.valid["event"][i], happened, known)
 			}
 		}
 		if got.selected[len(w.rows)] {
@@ -124,7 +136,7 @@ func TestNothingOfAJobInSQL(t *testing.T) {
 			L: job.And{L: job.Compare{Column: "secretcolumn", Op: job.Ge, Value: v}, R: job.In{Column: "othercolumn", Values: []int64{v + 1, v + 2}}},
 			R: job.Not{P: job.IsNull{Column: "secretcolumn"}},
 		}
-		query, a, err := s.rowsQuery(where, []string{"secretcolumn"})
+		query, a, err := s.rowsQuery(where, columnVectors("secretcolumn"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,33 +14,33 @@ import (
 	"consilium/job"
 )
 
-// Rows streams the named columns as Arrow record batches of bounded size: for
-// each column, in order, a field of codes named after it (int64, non-null) and a
-// field NAME.valid (bool), and at the end a field .selected (bool). The rows
+// Rows streams vectors as Arrow record batches of bounded size: for each, in
+// order, a field of codes named after it (int64, non-null) and a field NAME.valid
+// (bool), and at the end a field .selected (bool). The rows
 // come in the order of the file, as many as are declared: those that where does
 // not select, and those that the file falls short, are zeros, invalid and not
 // selected. The reader keeps to ctx and needs Release; it is not for use by
 // several goroutines.
-func (s *Source) Rows(ctx context.Context, where job.Predicate, columns []string) (array.RecordReader, error) {
+func (s *Source) Rows(ctx context.Context, where job.Predicate, vectors []job.Vector) (array.RecordReader, error) {
 	if err := s.Check(ctx); err != nil {
 		return nil, err
 	}
-	query, args, err := s.rowsQuery(where, columns)
+	query, args, err := s.rowsQuery(where, vectors)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.file, err)
 	}
-	r := &rowReader{ctx: ctx, source: s, query: query, args: args, schema: rowSchema(columns)}
+	r := &rowReader{ctx: ctx, source: s, query: query, args: args, schema: rowSchema(vectors)}
 	r.references.Store(1)
 	r.builder = array.NewRecordBuilder(memory.DefaultAllocator, r.schema)
 	return r, nil
 }
 
-func rowSchema(columns []string) *arrow.Schema {
+func rowSchema(vectors []job.Vector) *arrow.Schema {
 	var fields []arrow.Field
-	for _, name := range columns {
+	for _, v := range vectors {
 		fields = append(fields,
-			arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Int64},
-			arrow.Field{Name: name + ".valid", Type: arrow.FixedWidthTypes.Boolean})
+			arrow.Field{Name: v.Name, Type: arrow.PrimitiveTypes.Int64},
+			arrow.Field{Name: v.Name + ".valid", Type: arrow.FixedWidthTypes.Boolean})
 	}
 	fields = append(fields, arrow.Field{Name: ".selected", Type: arrow.FixedWidthTypes.Boolean})
 	return arrow.NewSchema(fields, nil)
@@ -49,23 +49,33 @@ func rowSchema(columns []string) *arrow.Schema {
 // rowsQuery selects a page of rows: its first and last row number are the two
 // arguments to be added. Codes of rows that are not selected do not leave the
 // database.
-func (s *Source) rowsQuery(where job.Predicate, columns []string) (query string, args []any, err error) {
+func (s *Source) rowsQuery(where job.Predicate, vectors []job.Vector) (query string, args []any, err error) {
 	var q statement
 	selected, err := q.predicate(where, s.position)
 	if err != nil {
 		return "", nil, err
 	}
 	outputs := []string{"selected"}
-	for _, name := range columns {
-		at, err := s.position(name, true)
+	for _, v := range vectors {
+		value, err := s.value(&q, v)
 		if err != nil {
 			return "", nil, err
 		}
-		outputs = append(outputs, "CASE WHEN selected THEN "+columnRef(at)+" END")
+		outputs = append(outputs, "CASE WHEN selected THEN "+value+" END")
 	}
 	q.writef("SELECT %s FROM (SELECT rowid AS position, coalesce(%s, FALSE) AS selected, * FROM %s WHERE rowid >= $%d AND rowid < $%d) ORDER BY position",
 		strings.Join(outputs, ", "), selected, snapshotRef, len(q.args)+1, len(q.args)+2)
 	return q.text.String(), q.args, nil
+}
+
+// value is the expression of a vector's code in a row; null where it is missing.
+func (s *Source) value(q *statement, v job.Vector) (string, error) {
+	if v.Column == "" {
+		truth, err := q.predicate(v.Predicate, s.position)
+		return "CAST(" + truth + " AS BIGINT)", err
+	}
+	at, err := s.position(v.Column, true)
+	return columnRef(at), err
 }
 
 // rowReader is an array.RecordReader that asks for one page after the other. It

@@ -63,7 +63,7 @@ func TestRowsRefuses(t *testing.T) {
 		{job.Compare{Column: "remark", Op: job.Eq}, "age", "text without a list of categories"},
 		{job.Compare{Column: "age", Op: "; DROP"}, "age", "a comparison that is none of"},
 	} {
-		_, err := s.Rows(t.Context(), c.where, []string{c.column})
+		_, err := s.Rows(t.Context(), c.where, columnVectors(c.column))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v %s: error %v, want …%s…", c.where, c.column, err, c.want)
 		}

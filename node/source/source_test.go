@@ -243,7 +243,7 @@ func TestClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Rows(t.Context(), nil, []string{"age"})
+	r, err := s.Rows(t.Context(), nil, columnVectors("age"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("Summaries: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := s.Rows(ctx, nil, []string{"age"})
+	r, err := s.Rows(ctx, nil, columnVectors("age"))
 	if err != nil {
 		t.Fatal(err)
 	}

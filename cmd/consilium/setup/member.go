@@ -148,6 +148,8 @@ const denyAll = `# What this node takes part in. Nothing is allowed that no rule
 #     columns: [age, sex]                 # or "*"
 #     recipients: [alice]                 # who may open the result, or "*"; left out: the signer alone
 allow: []
+# How many jobs of one signer on one dataset this node accepts, failed ones too.
+budget: {jobs: 1000} # with days: 30, of the last thirty days
 `
 
 // NewCoordinator makes a coordinator's directory.

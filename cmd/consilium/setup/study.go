@@ -22,9 +22,10 @@ type StudyFile struct {
 // maxStudyFile caps a study file, in bytes.
 const maxStudyFile = 4 << 20
 
-// ParseStudyFile reads a study file; unknown keys are refused.
+// ParseStudyFile reads a study file; unknown keys are refused. A study that says
+// nothing of a minimum count has the usual one.
 func ParseStudyFile(b []byte) (*StudyFile, error) {
-	var s StudyFile
+	s := StudyFile{Disclosure: job.Disclosure{MinCount: job.DefaultMinCount}}
 	if err := job.DecodeYAML("study file", b, maxStudyFile, &s); err != nil {
 		return nil, err
 	}

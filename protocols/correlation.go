@@ -1,0 +1,177 @@
+package protocols
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"consilium/job"
+	"consilium/mpc"
+	"consilium/mpc/rss"
+)
+
+// Correlation gives the correlation coefficients of all pairs of columns over the
+// rows that have a value in all of them (R's cor): Pearson's, or Spearman's, which
+// are Pearson's of the ranks, ties sharing the mean of their places.
+//
+// For Pearson's the sites push down exact sums and sums of products, so that the
+// cost does not depend on the number of rows: 118 rounds. For Spearman's the columns
+// go row by row and are sorted one after the other: costs of averageRanks for each
+// column, and 11 bytes a row and column.
+//
+// The recipient learns the coefficients and the number of rows. "singular" is a
+// column that does not vary, whose correlations are not defined.
+type Correlation struct{}
+
+// Name implements Analysis.
+func (Correlation) Name() string { return "correlation" }
+
+// Methods of Correlation.
+const (
+	pearson  = "pearson"
+	spearman = "spearman"
+)
+
+// coefficients is the output of correlations, by pairs.
+const coefficients = "coefficients"
+
+// correlating is what Plan works out.
+type correlating struct {
+	*gram
+	method string
+}
+
+// Plan implements Analysis. Arguments: columns; method (optional: pearson or
+// spearman).
+func (Correlation) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
+	args := j.Arguments()
+	names, method := args.Strings("columns"), args.OptionalString("method", pearson)
+	if err := args.Err(); err != nil {
+		return nil, err
+	}
+	if method != pearson && method != spearman {
+		return nil, fmt.Errorf("method %.64q is unknown: %s", method, job.Near(method, []string{pearson, spearman}))
+	}
+	g, err := numericGram(d, names)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) < 2 {
+		return nil, fmt.Errorf("columns names one column: a correlation needs two or more")
+	}
+	p := &Plan{
+		Outputs:  []Output{{Name: coefficients, Len: len(pairs(len(names)))}, {Name: rowsOutput, Len: 1}},
+		Failures: []string{statusFewRows, statusSingular},
+		Reveals: []string{
+			"the " + properName(method) + " correlations of all pairs of " + strings.Join(names, ", "),
+			"how many rows have a value in all of them",
+		},
+		Detail: correlating{g, method},
+	}
+	if method == pearson {
+		p.Summaries = g.summaries()
+	} else {
+		p.Samples = []Sample{{Name: rankedRows, Vectors: columnVectors(names...)}}
+	}
+	return p, nil
+}
+
+// properName writes a method as people do.
+func properName(method string) string { return strings.ToUpper(method[:1]) + method[1:] }
+
+// Compute implements Analysis.
+func (Correlation) Compute(s *mpc.Session, plan *Plan, in Inputs) Outputs {
+	c := plan.Detail.(correlating)
+	p, width := len(c.terms), c.centredBits()
+	var n, totals, products rss.Vec128
+	if c.method == pearson {
+		sums := c.of(s, in.Sums)
+		n, totals, products = sums.count(), sums.totals(), sums.products()
+	} else {
+		n, totals, products = c.ranked(s.Step("ranks"), in.Rows[rankedRows])
+		width = 4 * (log2(c.rows) + 1)
+	}
+	r, constant := correlated(s, centred(s.Step("centred"), n, totals, products), p, width)
+	rows := rss.Narrow(s, n)
+	return Outputs{
+		Values: map[string]rss.Vec128{coefficients: r.Share, rowsOutput: n},
+		Rows:   rows,
+		Failed: map[string]rss.Vec{
+			statusFewRows:  fewer(s.Step("few"), rows, 2),
+			statusSingular: rss.Sum(s, rss.ToArith(s.Step("singular"), constant)),
+		},
+	}
+}
+
+// fewer tells whether a number of rows is below k: one element, 0 or 1.
+func fewer(s *mpc.Session, rows rss.Vec, k int64) rss.Vec {
+	return rss.ToArith(s.Step("arith"), rss.LessPublic(s.Step("less"), rows, k, countBits))
+}
+
+// ranked returns what the sites' sums are for Pearson's correlation, for the doubled
+// average ranks of all columns. Ranks of n rows sum up to n (n+1) when doubled,
+// whatever ties there are.
+func (c correlating) ranked(s *mpc.Session, rows *Rows) (n, totals, products rss.Vec128) {
+	ranks := make([]rss.Vec128, len(c.terms))
+	for i, t := range c.terms {
+		r := averageRanks(s.Step("column", i), columnKey(s, t.column, rows), rows.Member)
+		ranks[i] = rss.Lift(s.Step("lift", i), r)
+	}
+	n = rss.Lift(s.Step("lift n"), rss.Sum(s, rows.Member))
+	total := rss.Mul(s.Step("total"), n, rss.AddConst(s, n, 1))
+	sums := make([]rss.Vec128, 0, len(c.terms))
+	for k, ij := range withSquares(len(c.terms)) {
+		sums = append(sums, rss.Dot(s.Step("product", k), ranks[ij[0]], ranks[ij[1]]))
+	}
+	return n, rss.Repeat(s, total, len(c.terms)), rss.Concat(s, sums...)
+}
+
+// Finish implements Analysis.
+func (Correlation) Finish(p *Plan, opened Opened) (*Result, error) {
+	c := p.Detail.(correlating)
+	n, err := counts(p, opened[rowsOutput])
+	if err != nil {
+		return nil, err
+	}
+	matrix, err := correlationMatrix(opened, len(c.terms))
+	if err != nil {
+		return nil, err
+	}
+	value := make([]any, len(matrix))
+	table := Table{
+		Title:  properName(c.method) + " correlations",
+		Header: slices.Insert(c.numeric(), 0, ""),
+		Notes:  []string{filterNote(p), fmt.Sprintf("n = %d; rows with a missing value in any of these columns are left out.", n[0])},
+	}
+	for i, row := range matrix {
+		figures, cells := make([]any, len(row)), []string{c.terms[i].name}
+		for j, r := range row {
+			figures[j] = r
+			cells = append(cells, strconv.FormatFloat(r, 'f', maxDecimals, 64))
+		}
+		value[i] = figures
+		table.Rows = append(table.Rows, cells)
+	}
+	return &Result{Status: statusOK, Value: map[string]any{"n": n[0], "matrix": value}, Tables: []Table{table}}, nil
+}
+
+// correlationMatrix reads the correlations of p columns.
+func correlationMatrix(opened Opened, p int) ([][]float64, error) {
+	const most = 1 + 1e-9 // rounding
+	r, err := readFixed(opened[coefficients], correlationFrac, most)
+	if err != nil {
+		return nil, err
+	}
+	matrix := make([][]float64, p)
+	for i := range matrix {
+		matrix[i] = make([]float64, p)
+		matrix[i][i] = 1
+	}
+	for k, ij := range pairs(p) {
+		x := math.Max(-1, math.Min(1, r[k]))
+		matrix[ij[0]][ij[1]], matrix[ij[1]][ij[0]] = x, x
+	}
+	return matrix, nil
+}
