@@ -42,11 +42,10 @@ func newBench(l *line, progress io.Writer) *bench {
 	}
 }
 
-// loopback is where parties run when there is no wide-area network.
-func loopback() [parties]place {
-	here := place{listen: "127.0.0.1:0"}
-	return [parties]place{here, here, here}
-}
+// here is where parties and sites run when there is no wide-area network.
+var here = place{listen: "127.0.0.1:0"}
+
+func loopback() [parties]place { return [parties]place{here, here, here} }
 
 // measure runs a request with three processes.
 func (b *bench) measure(ctx context.Context, r request) (*result, error) {
@@ -58,7 +57,7 @@ func (b *bench) measure(ctx context.Context, r request) (*result, error) {
 	if b.wan != nil {
 		o.Lead = 2*b.wan.rtt + time.Millisecond
 	}
-	ms, err := trio(ctx, b.places, b.run, o)
+	ms, err := together(ctx, b.places[:], b.run, o)
 	if err != nil {
 		fmt.Fprintln(b.progress, " failed")
 		if cause := context.Cause(ctx); cause != nil {

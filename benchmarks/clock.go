@@ -24,6 +24,7 @@ type measured struct {
 	Products float64   // see task
 
 	Wired *wired `json:",omitempty"` // of an order Wire, and nothing else then
+	Site  *part  `json:",omitempty"` // of a sum over sites
 }
 
 // clock shares the inputs, times the runs and checks the last result.
@@ -66,10 +67,16 @@ func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (*measu
 	return m, s.Err()
 }
 
-// barrier waits until all parties are there, and then until the latest of the times
-// that they propose, lead from now: with a lead longer than frames travel all go on
-// at the same moment. They are on one machine and have one clock.
+// barrier waits until all parties are there: see meet.
 func barrier(s *mpc.Session, lead time.Duration) bool {
+	meet(s, lead)
+	return s.Err() == nil
+}
+
+// meet waits until all parties are there, and then until the latest of the times
+// that they propose, lead from now, which it returns: with a lead longer than frames
+// travel all go on at the same moment. They are on one machine and have one clock.
+func meet(s *mpc.Session, lead time.Duration) time.Time {
 	start := time.Now().Add(lead).UnixNano()
 	frame := binary.LittleEndian.AppendUint64(nil, uint64(start))
 	for _, p := range s.Compute() {
@@ -85,9 +92,10 @@ func barrier(s *mpc.Session, lead time.Duration) bool {
 			start = max(start, int64(binary.LittleEndian.Uint64(theirs)))
 		}
 	}
+	at := time.Unix(0, start)
 	select {
-	case <-time.After(time.Until(time.Unix(0, start))):
+	case <-time.After(time.Until(at)):
 	case <-s.Context().Done():
 	}
-	return s.Err() == nil
+	return at
 }

@@ -32,7 +32,7 @@ func measureFloor(ctx context.Context, b *bench, frames int) (*floor, error) {
 	f := &floor{AES: aesRate(), Copy: copyRate(), Muls: mulRate(), Cores: runtime.NumCPU()}
 	ctx, cancel := context.WithTimeoutCause(ctx, b.limit, fmt.Errorf("not done within %v", b.limit))
 	defer cancel()
-	ms, err := trio(ctx, b.places, b.run, order{Wire: frames})
+	ms, err := together(ctx, b.places[:], b.run, order{Wire: frames})
 	if err != nil {
 		return nil, fmt.Errorf("floor: %w", err)
 	}

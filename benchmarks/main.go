@@ -11,6 +11,9 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"consilium/job"
+	"consilium/mpc/mhe"
 )
 
 // Exit statuses; see the command's documentation.
@@ -59,11 +62,13 @@ type line struct {
 	report   string        // file to write; "": measure requests
 	divide   int           // of all sizes of the report
 	limit    time.Duration // of one request
+	sites    int           // of sums over sites; 0: parties
+	arranged sites
 	requests []request
 }
 
 func parseLine(args []string, stderr io.Writer) (*line, error) {
-	var l line
+	l := line{arranged: sites{Overlay: job.OverlayLinks}}
 	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Func("wan", "`RTT,MBIT`: emulate a wide-area network between the parties, for example 40ms,100 (needs root)", func(text string) (err error) {
@@ -73,6 +78,16 @@ func parseLine(args []string, stderr io.Writer) (*line, error) {
 	fs.StringVar(&l.report, "report", "", "measure everything and write it to this `FILE` as Markdown")
 	fs.IntVar(&l.divide, "divide", 1, "divide all sizes of the report by this number, for a quick look")
 	fs.DurationVar(&l.limit, "limit", 15*time.Minute, "give one measurement up after this time")
+	fs.IntVar(&l.sites, "sites", 0, "measure a sum over this `NUMBER` of sites, 2 to 100, each a process of its own")
+	fs.IntVar(&l.arranged.Runs, "runs", timed, "measure each sum over sites so often, after one run that warms up")
+	fs.BoolVar(&l.arranged.TreeOnly, "tree-only", false, "let sites rely on the tree for the sum that they switch, instead of adding it up themselves")
+	fs.Func("overlay", "`CARRIER` of the links between sites: links (TLS) or onet (default links)", func(text string) error {
+		l.arranged.Overlay = job.Overlay(text)
+		if text != string(job.OverlayLinks) && text != string(job.OverlayOnet) {
+			return fmt.Errorf("use %s or %s", job.OverlayLinks, job.OverlayOnet)
+		}
+		return nil
+	})
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprintln(stderr, "usage: benchmarks [flags] OP=N …")
@@ -90,8 +105,34 @@ func parseLine(args []string, stderr io.Writer) (*line, error) {
 		return &l, nil
 	}
 	var err error
-	l.requests, err = parseRequests(fs.Args())
-	return &l, err
+	if l.requests, err = parseRequests(fs.Args()); err != nil {
+		return nil, err
+	}
+	return &l, l.arrange()
+}
+
+// arrange checks what the command line says of sites.
+func (l *line) arrange() error {
+	l.arranged.Patience = wait
+	switch a := &l.arranged; {
+	case l.sites == 0 && (a.TreeOnly || a.Overlay != job.OverlayLinks || a.Runs != timed):
+		return errors.New("--tree-only, --overlay and --runs are for sums over sites: give --sites as well")
+	case l.sites != 0 && (l.sites < 2 || l.sites > mhe.MaxSites):
+		return fmt.Errorf("--sites wants a number from 2 to %d", mhe.MaxSites)
+	case l.sites != 0 && l.wan != nil:
+		return errors.New("--wan emulates a network between three parties and not between sites")
+	case a.Runs < 1:
+		return errors.New("--runs wants a number from 1")
+	}
+	for _, r := range l.requests {
+		switch {
+		case l.sites == 0 && r.op.setup == nil:
+			return fmt.Errorf("%s is a sum over sites: say over how many with --sites", r.op.name)
+		case l.sites != 0 && r.op.setup != nil:
+			return fmt.Errorf("%s is measured among three parties: leave --sites away", r.op.name)
+		}
+	}
+	return nil
 }
 
 // run does what the command line says.
@@ -110,7 +151,7 @@ func (l *line) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	lines := json.NewEncoder(stdout)
 	for _, r := range l.requests {
-		res, err := b.measure(ctx, r)
+		res, err := l.measure(ctx, b, r)
 		if err != nil {
 			return err
 		}
@@ -119,4 +160,12 @@ func (l *line) run(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// measure returns what one line of output says.
+func (l *line) measure(ctx context.Context, b *bench, r request) (any, error) {
+	if l.sites != 0 {
+		return b.sum(ctx, r, l.sites, l.arranged)
+	}
+	return b.measure(ctx, r)
 }

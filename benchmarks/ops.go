@@ -13,9 +13,9 @@ import (
 // op is one operation that can be measured.
 type op struct {
 	name  string
-	about string // what N, and C of RxC, stand for
-	most  size   // cols 0: takes plain N only
-	setup func(d *dealer, n size) task
+	about string                       // what N, and C of RxC, stand for
+	most  size                         // cols 0: takes plain N only
+	setup func(d *dealer, n size) task // nil: a sum over sites
 }
 
 // task is an operation with its inputs shared.
@@ -79,6 +79,10 @@ func known() string {
 	for _, o := range ops {
 		fmt.Fprintf(&b, "\n  %-11s %s", o.name, o.about)
 	}
+	b.WriteString("\nover any number of sites (--sites):")
+	for _, o := range sums {
+		fmt.Fprintf(&b, "\n  %-11s %s", o.name, o.about)
+	}
 	return b.String()
 }
 
@@ -86,6 +90,9 @@ func known() string {
 func find(name string) *op {
 	if i := slices.IndexFunc(ops, func(o op) bool { return o.name == name }); i >= 0 {
 		return &ops[i]
+	}
+	if o := findSum(name); o != nil {
+		return &o.op
 	}
 	return nil
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/ed25519"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/node/overlay"
 	"consilium/node/peer"
 )
 
@@ -35,6 +38,9 @@ type order struct {
 	Op   string
 	Rows int
 	Cols int
+
+	Sites *sites // not nil: Op is a sum over sites
+	watch *stopwatch
 }
 
 // do carries the order out, with the heap bound of the node daemon.
@@ -58,7 +64,7 @@ func (o *order) network(ctx context.Context, ready func(address string) error) (
 	for i, name := range o.Names {
 		cfg.Peers = append(cfg.Peers, peer.Peer{Name: name, Address: o.Addresses[i], Certificate: o.Certificates[i]})
 	}
-	n, err := peer.Listen(ctx, cfg)
+	n, err := o.listen(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +73,14 @@ func (o *order) network(ctx context.Context, ready func(address string) error) (
 		return nil, err
 	}
 	return n, nil
+}
+
+// listen starts the links, over what carries them.
+func (o *order) listen(ctx context.Context, cfg peer.Config) (*peer.Net, error) {
+	if o.Sites == nil || o.Sites.Overlay != job.OverlayOnet {
+		return peer.Listen(ctx, cfg)
+	}
+	return overlay.Listen(ctx, cfg, filepath.Join(o.Sites.Scratch, o.Names[o.Self]))
 }
 
 func (o *order) identity() *job.Identity {
@@ -94,39 +108,55 @@ func (o *order) measure(ctx context.Context, ready func(address string) error) (
 		return nil, err
 	}
 	defer s.Close()
-	return o.clock(s, rec, func() (sent uint64) {
+	sent := func() (sent uint64) {
 		for p := range o.Names {
 			sent += n.Stats(mpc.PartyID(p)).BytesSent
 		}
 		return sent
-	})
+	}
+	if o.Sites != nil {
+		return o.sum(s, rec, sent)
+	}
+	return o.clock(s, rec, sent)
 }
 
 // session agrees on seeds with the other parties and starts a session.
 func (o *order) session(ctx context.Context, t mpc.Transport) (*mpc.Session, error) {
-	self := mpc.PartyID(o.Self)
 	all := make([]mpc.PartyID, len(o.Names))
-	var others []mpc.PartyID
-	keys := make([]ed25519.PublicKey, len(o.Names))
 	for i := range all {
 		all[i] = mpc.PartyID(i)
-		if all[i] != self {
-			others = append(others, all[i])
-		}
-		var err error
-		if keys[i], err = job.CertificateKey(o.Certificates[i]); err != nil {
-			return nil, err
-		}
 	}
-	seeds, err := mpc.Agree(ctx, mpc.Agreement{
-		ID: mpc.SessionID(o.Session), Self: self, Names: o.Names, Peers: others, Transport: t,
-		Key: o.identity().Key, PeerKey: func(p mpc.PartyID) ed25519.PublicKey { return keys[p] }, Timeout: wait,
-	})
+	seeds, err := o.agree(ctx, t, all)
 	if err != nil {
 		return nil, err
 	}
-	return mpc.NewSession(ctx, mpc.Config{
-		ID: mpc.SessionID(o.Session), Self: self, Names: o.Names, Compute: all,
+	c := mpc.Config{
+		ID: mpc.SessionID(o.Session), Self: mpc.PartyID(o.Self), Names: o.Names, Compute: all,
 		Transport: t, Seeds: seeds, Timeout: wait,
+	}
+	if o.Sites != nil {
+		o.watch = new(stopwatch)
+		c.Timeout, c.Progress = o.Sites.Patience, o.watch.hear
+	}
+	return mpc.NewSession(ctx, c)
+}
+
+// agree makes the seeds that parties share. Sites share none.
+func (o *order) agree(ctx context.Context, t mpc.Transport, all []mpc.PartyID) (mpc.Seeds, error) {
+	if o.Sites != nil {
+		return mpc.Agree(ctx, mpc.Agreement{})
+	}
+	self := mpc.PartyID(o.Self)
+	keys := make([]ed25519.PublicKey, len(all))
+	for i := range all {
+		var err error
+		if keys[i], err = job.CertificateKey(o.Certificates[i]); err != nil {
+			return mpc.Seeds{}, err
+		}
+	}
+	return mpc.Agree(ctx, mpc.Agreement{
+		ID: mpc.SessionID(o.Session), Self: self, Names: o.Names, Transport: t,
+		Peers: slices.DeleteFunc(slices.Clone(all), func(p mpc.PartyID) bool { return p == self }),
+		Key:   o.identity().Key, PeerKey: func(p mpc.PartyID) ed25519.PublicKey { return keys[p] }, Timeout: wait,
 	})
 }

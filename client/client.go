@@ -19,7 +19,7 @@ type Client struct {
 	self      *job.Client // in the roster
 }
 
-// recipient is the key pair to which the parties seal results.
+// recipient is the key pair to which nodes seal results.
 type recipient struct{ private, public []byte }
 
 // String keeps the private key out of logs and errors.

@@ -139,11 +139,11 @@ func TestPrepare(t *testing.T) {
 	if j.Roster != s.file.Hash || string(j.Recipient) != string(s.file.Roster.Clients[0].Recipient) || !first.Signer.Equal(s.researcher.Key.Public()) {
 		t.Errorf("signed %+v by %x", j, first.Signer)
 	}
-	later := *file
-	later.Engine = "mhe"
+	lacking := *file
+	lacking.Engine, lacking.Analysis = job.EngineMHE, "pca"
 	var unsupported *protocols.Unsupported
-	if _, err := c.Prepare(&later); !errors.As(err, &unsupported) {
-		t.Errorf("an engine of a later version: %v", err)
+	if _, err := c.Prepare(&lacking); !errors.As(err, &unsupported) {
+		t.Errorf("an analysis that the engine lacks: %v", err)
 	}
 	for _, wrong := range []struct {
 		change func(f *job.File)

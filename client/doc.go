@@ -1,6 +1,6 @@
 // Package client is what a researcher or a registry uses to ask a study: it
 // prepares a job and says what the job will reveal, signs it, submits it to the
-// coordinator, watches it, and opens the result that three parties sealed for
+// coordinator, watches it, and opens the result that its nodes sealed for
 // this client alone.
 //
 // The coordinator on the other end of the line is trusted with nothing. It

@@ -8,11 +8,12 @@ import (
 	"consilium/job"
 )
 
-// maxShares caps the shares of a result: there are three parties.
-const maxShares = 3
+// maxShares caps the shares of a result. Which nodes' they must be is checked when
+// they are opened.
+const maxShares = job.MaxNodes
 
 // Fetched is a finished job as the coordinator relays it: the job's signed
-// bytes, every node's signed decision, and each party's signed share of the
+// bytes, every node's signed decision, and each sealer's signed share of the
 // result, still sealed. Its form is checked, nothing of it is verified yet.
 type Fetched struct {
 	Job       *job.Signed

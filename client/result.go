@@ -11,10 +11,10 @@ import (
 	"consilium/protocols"
 )
 
-// Result fetches what the parties sealed for a finished job, and opens it. It
+// Result fetches what was sealed for a finished job, and opens it. It
 // believes nothing that the coordinator says: the job that comes back must be
 // the one signed here to the last byte, every node must have accepted it under
-// its own signature, and three parties must have signed shares that agree.
+// its own signature, and every node that seals must have signed shares that agree.
 func (c *Conn) Result(ctx context.Context, signed *job.Signed) (*protocols.Result, error) {
 	j, err := signed.Verify()
 	if err != nil {

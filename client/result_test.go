@@ -112,7 +112,10 @@ func TestCorruptResults(t *testing.T) {
 		}, []string{"two shares of aare"}},
 		{"four shares", func(t *testing.T, s *study, c *Client, f *Fetched) {
 			f.Shares = append(f.Shares, f.Shares[0])
-		}, []string{"4 result shares", "malformed"}},
+		}, []string{"two shares of aare"}},
+		{"more shares than nodes", func(t *testing.T, s *study, c *Client, f *Fetched) {
+			f.Shares = slices.Repeat(f.Shares[:1], job.MaxNodes+1)
+		}, []string{"101 result shares", "malformed"}},
 		{"a decision missing", func(t *testing.T, s *study, c *Client, f *Fetched) {
 			f.Decisions = f.Decisions[1:]
 		}, []string{"aare", "missing"}},

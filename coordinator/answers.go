@@ -169,20 +169,29 @@ func (d *desk) keepOutcome(out *outcome, forged error) error {
 	if len(o.reported)+1 < len(d.roster.Nodes) {
 		return d.commit(o, c)
 	}
-	return d.end(o, api.State_STATE_DONE, "", c) // every party's outcome came with its share
+	return d.end(o, api.State_STATE_DONE, "", c) // every sealer's outcome came with its share
 }
 
-// checkOutcome checks a report of success: compute parties, and they alone,
-// come with a share, which is theirs and of this session. The recipient checks
-// all of that again; here it serves to name who failed.
+// checkOutcome checks a report of success: the nodes that seal the result, and
+// they alone, come with a share, which is theirs and of this session. The recipient
+// checks all of that again; here it serves to name who failed.
 func (d *desk) checkOutcome(o *openJob, out *outcome, forged error) error {
-	switch party := slices.Contains(d.roster.Parties, out.node); {
-	case party && out.share == nil:
-		return fmt.Errorf("is a compute party and sent no share of the result")
-	case !party && out.share != nil:
-		return fmt.Errorf("is no compute party but sent a share of the result")
-	case !party:
+	j, err := job.Decode(o.signed.Bytes)
+	if err != nil {
+		return err
+	}
+	role := slices.Index(d.roster.Sealers(j), out.node)
+	switch {
+	case role >= 0 && out.share == nil:
+		return fmt.Errorf("is to seal a share of the result and sent none")
+	case role < 0 && out.share != nil:
+		return fmt.Errorf("is to seal nothing of the result but sent a share")
+	case role < 0:
 		return nil
+	}
+	// All shares must fit into one reply.
+	if n := wire.Size(out.share); j.Engine == job.EngineMHE && role > 0 && n > wire.MaxPart {
+		return fmt.Errorf("sent a share of %d bytes, at most %d are allowed to it", n, wire.MaxPart)
 	}
 	if out.share.Party != out.node {
 		return fmt.Errorf("sent a share under the name of another party")

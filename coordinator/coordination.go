@@ -217,10 +217,15 @@ func (c *coordination) Fetch(ctx context.Context, m *api.JobRef) (*api.FetchRepl
 	if err != nil {
 		return nil, c.unreadable(err)
 	}
+	j, err := job.Decode(r.signed.Bytes)
+	if err != nil {
+		return nil, c.unreadable(err)
+	}
 	roster := c.cfg.Roster.Roster
+	sealers := roster.Sealers(j)
 	slices.SortFunc(decisions, func(a, b job.Decision) int { return roster.NodeIndex(a.Node) - roster.NodeIndex(b.Node) })
 	slices.SortFunc(shares, func(a, b *api.SealedShare) int {
-		return slices.Index(roster.Parties, a.GetParty()) - slices.Index(roster.Parties, b.GetParty())
+		return slices.Index(sealers, a.GetParty()) - slices.Index(sealers, b.GetParty())
 	})
 	return &api.FetchReply{Job: wire.SignedTo(r.signed), Decisions: wire.DecisionsTo(decisions), Shares: shares}, nil
 }

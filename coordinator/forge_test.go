@@ -116,12 +116,12 @@ func TestFalseOutcomesFailTheJob(t *testing.T) {
 		make func(w *world, n *node, id job.Hash, session [32]byte) *api.SealedShare
 		says string
 	}{
-		{"no share", 0, func(*world, *node, job.Hash, [32]byte) *api.SealedShare { return nil }, "hospital-1: is a compute party and sent no share"},
+		{"no share", 0, func(*world, *node, job.Hash, [32]byte) *api.SealedShare { return nil }, "hospital-1: is to seal a share of the result and sent none"},
 		{"a site's share", 3, func(w *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			sealed := &job.SealedShare{Party: n.name, Session: session, Outputs: []job.SealedOutput{{Name: "n", Ciphertext: []byte{1}}}}
 			sealed.Sign(id, w.ids[n.name].Key)
 			return wire.ShareTo(sealed)
-		}, "hospital-4: is no compute party"},
+		}, "hospital-4: is to seal nothing of the result but sent a share"},
 		{"altered", 1, func(_ *world, n *node, id job.Hash, session [32]byte) *api.SealedShare {
 			m := n.share(id, session)
 			m.Outputs[0].Ciphertext = []byte("another")
@@ -151,7 +151,7 @@ func TestFalseOutcomesFailTheJob(t *testing.T) {
 			m := n.share(id, session)
 			m.Outputs[0].Ciphertext = make([]byte, wire.MaxShare+1)
 			return m
-		}, "hospital-3: sealed share has 20971525 bytes, at most 20971520"},
+		}, "hospital-3: sealed share has 20971532 bytes, at most 20971520"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -30,7 +30,7 @@ type outcome struct {
 	id    job.Hash
 	node  string
 	error string           // empty: the node did its part
-	share *job.SealedShare // of a compute party that did its part
+	share *job.SealedShare // of a node that seals and did its part
 }
 
 // apply stores a change of the job of that number.

@@ -77,7 +77,7 @@ CREATE TABLE outcomes (
 	job   INTEGER NOT NULL REFERENCES jobs,
 	node  TEXT NOT NULL,
 	error TEXT NOT NULL,
-	share BLOB,                 -- a compute party's, sealed and signed
+	share BLOB,                 -- of a node that seals, signed
 	PRIMARY KEY (job, node)
 ) STRICT;
 `

@@ -64,6 +64,10 @@ func (w *world) sign(version int) *job.RosterFile {
 			Name:   "lung",
 			Schema: job.Schema{Columns: []job.Column{{Name: "age", Type: job.Integer, Min: "0", Max: "120"}}},
 			Sites:  []job.Site{{Node: "hospital-4", Rows: 10}},
+		}, {
+			Name:   "joint",
+			Schema: job.Schema{Columns: []job.Column{{Name: "age", Type: job.Integer, Min: "0", Max: "120"}}},
+			Sites:  []job.Site{{Node: "hospital-4", Rows: 10}, {Node: "hospital-2", Rows: 10}},
 		}},
 	}
 	for i, name := range hospitals {

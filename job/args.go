@@ -61,7 +61,11 @@ func (a *Args) OptionalString(name, def string) string {
 	if !a.Has(name) {
 		return def
 	}
-	s, ok := asText(a.values[name])
+	v := a.values[name]
+	if list, ok := v.([]any); ok && len(list) == 1 {
+		v = list[0] // a list of one is as good
+	}
+	s, ok := asText(v)
 	if !ok {
 		a.wrong(name, "one text")
 	}
@@ -217,6 +221,15 @@ func normalArg(v any) (any, error) {
 		items[i] = n
 	}
 	return items, nil
+}
+
+// ShortestNumber returns a number in the only form that an argument may have: 0.00002
+// for 2e-5. It changes nothing else, and nothing that is no number.
+func ShortestNumber(n json.Number) json.Number {
+	if d, ok := parseDecimal(n.String()); ok {
+		return json.Number(d.String())
+	}
+	return n
 }
 
 func normalScalar(v any) (any, error) {

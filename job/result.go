@@ -5,13 +5,32 @@ import (
 	"fmt"
 )
 
-// SealedOutput is one output's share, encrypted to the recipient.
+// Sealers are the nodes that each seal a share of the job's result, in the order
+// of their roles: the compute parties or, with engine mhe, the dataset's sites.
+// There are none where the roster lacks the dataset.
+func (r *Roster) Sealers(j *Job) []string {
+	if j.Engine != EngineMHE {
+		return r.Parties
+	}
+	d, ok := r.Dataset(j.Dataset)
+	if !ok {
+		return nil
+	}
+	names := make([]string, len(d.Sites))
+	for i := range d.Sites {
+		names[i] = d.Sites[i].Node
+	}
+	return names
+}
+
+// SealedOutput is one output's share, encrypted to the recipient; or what goes with
+// it and is no secret, in the clear. The plan of the job says which.
 type SealedOutput struct {
 	Name       string
 	Ciphertext []byte
 }
 
-// SealedShare is one party's contribution to a result. The party's signature
+// SealedShare is one sealer's contribution to a result. The party's signature
 // binds the ciphertexts to job and session, so that a relay can neither forge
 // a result nor move an output from one job, party or name to another.
 type SealedShare struct {

@@ -33,6 +33,7 @@ type Roster struct {
 	Coordinator Coordinator `yaml:"coordinator"`
 	Parties     []string    `yaml:"parties,flow"` // three node names of different organisations, in the order of their roles
 	Disclosure  Disclosure  `yaml:"disclosure"`
+	Overlay     Overlay     `yaml:"overlay,omitempty"`
 	Nodes       []Node      `yaml:"nodes"`
 	Clients     []Client    `yaml:"clients"`
 	Datasets    []Dataset   `yaml:"datasets"`
@@ -68,6 +69,24 @@ type Client struct {
 	Organisation string `yaml:"organisation"`
 	Certificate  Base64 `yaml:"certificate"`
 	Recipient    Base64 `yaml:"recipient"` // HPKE public key, MLKEM768-X25519
+}
+
+// Overlay is what the links between a study's nodes run over. All nodes of a study
+// use the same.
+type Overlay string
+
+// Known overlays. A study that names none has links.
+const (
+	OverlayLinks Overlay = "links" // a TCP connection of each two nodes, with mutual TLS
+	OverlayOnet  Overlay = "onet"  // the same inside onet
+)
+
+func (o Overlay) check() error {
+	switch o {
+	case "", OverlayLinks, OverlayOnet:
+		return nil
+	}
+	return fmt.Errorf("overlay is %s: use %s or %s", quoted(string(o)), OverlayLinks, OverlayOnet)
 }
 
 // Dataset is one table that lies in pieces at several sites.

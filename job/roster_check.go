@@ -30,6 +30,9 @@ func (r *Roster) check() error {
 	if r.Disclosure.MinCount < 0 || r.Disclosure.MinCount > 1_000_000 {
 		return fmt.Errorf("disclosure min_count is %d: use 0 to 1000000", r.Disclosure.MinCount)
 	}
+	if err := r.Overlay.check(); err != nil {
+		return err
+	}
 	if err := r.checkMembers(); err != nil {
 		return err
 	}

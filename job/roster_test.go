@@ -173,6 +173,7 @@ func TestRosterCheck(t *testing.T) {
 	}{
 		"study":                   {func(r *Roster) { r.Study = "A" }, "study is"},
 		"version":                 {func(r *Roster) { r.Version = 0 }, "version is 0"},
+		"overlay":                 {func(r *Roster) { r.Overlay = "tor" }, "overlay is \"tor\": use links or onet"},
 		"min count":               {func(r *Roster) { r.Disclosure.MinCount = -1 }, "min_count"},
 		"two nodes":               {func(r *Roster) { r.Nodes = r.Nodes[:2] }, "2 nodes"},
 		"too many nodes":          {func(r *Roster) { r.Nodes = make([]Node, MaxNodes+1) }, "101 nodes"},
@@ -286,5 +287,19 @@ func TestParsePin(t *testing.T) {
 	} {
 		_, err := ParsePin(text)
 		wantError(t, err, want)
+	}
+}
+
+func TestRosterOverlay(t *testing.T) {
+	for overlay, inFile := range map[Overlay]bool{"": false, OverlayLinks: true, OverlayOnet: true} {
+		s := newStudy(t, 4)
+		s.roster.Overlay = overlay
+		f := s.file(t)
+		if f.Roster.Overlay != overlay {
+			t.Errorf("overlay %q came back as %q", overlay, f.Roster.Overlay)
+		}
+		if got := strings.Contains(string(f.Bytes), "\noverlay: "); got != inFile {
+			t.Errorf("overlay %q stands in the file: %v, want %v", overlay, got, inFile)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"reflect"
 	"strings"
@@ -287,10 +288,16 @@ func TestSummaryCheck(t *testing.T) {
 		"unknown term":          {Summary{Terms: []Term{{"x"}}}, 1, "unknown column"},
 		"unknown group":         {Summary{Groups: []Grouping{{Column: "x", Levels: []int64{0}}}, Terms: []Term{{}}}, 1, "unknown column"},
 		"not complete":          {Summary{Terms: []Term{{"wide"}}}, 1, "may be missing"},
-		"no levels":             {Summary{Groups: []Grouping{{Column: "sex"}}, Terms: []Term{{}}}, 1, "either levels or edges"},
-		"both":                  {Summary{Groups: []Grouping{{Column: "sex", Levels: []int64{0}, Edges: []int64{0, 1}}}, Terms: []Term{{}}}, 1, "either"},
+		"no levels":             {Summary{Groups: []Grouping{{Column: "sex"}}, Terms: []Term{{}}}, 1, "one of levels, edges and range"},
+		"both":                  {Summary{Groups: []Grouping{{Column: "sex", Levels: []int64{0}, Edges: []int64{0, 1}}}, Terms: []Term{{}}}, 1, "one of"},
 		"one edge":              {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{0}}}, Terms: []Term{{}}}, 1, "at least two"},
 		"levels, no edges":      {Summary{Groups: []Grouping{{Column: "sex", Levels: []int64{0}, Edges: []int64{}}}, Terms: []Term{{}}}, 1, "at least two"},
+		"a range":               {Summary{Groups: []Grouping{{Column: "sex", Range: &Range{-3, 3}}, {Predicate: Compare{"sex", Eq, 0}}}, Terms: []Term{{}}}, 1, ""},
+		"an empty range":        {Summary{Groups: []Grouping{{Column: "sex", Range: &Range{3, 2}}}, Terms: []Term{{}}}, 1, "has no code or more than"},
+		"an endless range":      {Summary{Groups: []Grouping{{Column: "sex", Range: &Range{math.MinInt64, math.MaxInt64}}}, Terms: []Term{{}}}, 1, "has no code or more than"},
+		"range and edges":       {Summary{Groups: []Grouping{{Column: "sex", Range: &Range{2, 3}, Edges: []int64{0, 1}}}, Terms: []Term{{}}}, 1, "one of"},
+		"unknown in predicate":  {Summary{Groups: []Grouping{{Predicate: Not{Compare{"x", Eq, 0}}}}, Terms: []Term{{}}}, 1, "unknown column"},
+		"predicate and column":  {Summary{Groups: []Grouping{{Column: "sex", Predicate: Compare{"sex", Eq, 0}}}, Terms: []Term{{}}}, 1, "goes without column"},
 		"edges descend":         {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{1, 0}}}, Terms: []Term{{}}}, 1, "ascend"},
 		"equal edges":           {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{1, 1, 2}}}, Terms: []Term{{}}}, 1, ""},
 		"last bin of one value": {Summary{Groups: []Grouping{{Column: "sex", Edges: []int64{0, 1, 1}}}, Terms: []Term{{}}}, 1, ""},

@@ -41,7 +41,7 @@ func (s *Summary) check(schema *Schema, rows int) error {
 		if err := g.check(schema); err != nil {
 			return err
 		}
-		cells *= max(len(g.Levels), len(g.Edges))
+		cells *= g.Cells()
 		if cells*len(s.Terms) > maxSums {
 			return fmt.Errorf("more than %d sums: group by fewer columns or categories", maxSums)
 		}
@@ -53,27 +53,6 @@ func (s *Summary) check(schema *Schema, rows int) error {
 		if err := s.checkTerm(t, schema, rows); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (g *Grouping) check(schema *Schema) error {
-	if _, err := column(schema, g.Column); err != nil {
-		return err
-	}
-	if (len(g.Levels) == 0) == (len(g.Edges) == 0) {
-		return fmt.Errorf("grouping by %s: give either levels or edges", quoted(g.Column))
-	}
-	if g.Edges != nil && len(g.Edges) < 2 {
-		return fmt.Errorf("grouping by %s: one edge makes no bin, give at least two", quoted(g.Column))
-	}
-	for i := 1; i < len(g.Edges); i++ {
-		if g.Edges[i] < g.Edges[i-1] { // a bin between equal edges is empty, or holds one value if it is the last
-			return fmt.Errorf("grouping by %s: edges must ascend", quoted(g.Column))
-		}
-	}
-	if len(slices.Compact(slices.Sorted(slices.Values(g.Levels)))) != len(g.Levels) {
-		return fmt.Errorf("grouping by %s: a level comes twice", quoted(g.Column))
 	}
 	return nil
 }

@@ -9,7 +9,10 @@ import (
 
 // Send sends frame to a participant on the current step's channel. A failure
 // ends the session. The frame may be used again when Send returns.
-func (s *Session) Send(to PartyID, frame []byte) {
+func (s *Session) Send(to PartyID, frame []byte) { s.send(to, frame, s.run.cfg.Timeout) }
+
+// send is Send with a patience of its own.
+func (s *Session) send(to PartyID, frame []byte, patience time.Duration) {
 	if s.Err() != nil {
 		return
 	}
@@ -17,7 +20,7 @@ func (s *Session) Send(to PartyID, frame []byte) {
 		s.Fail(fmt.Errorf("frame to %s has %d bytes, at most %d travel in one", s.Name(to), len(frame), MaxFrame))
 		return
 	}
-	ctx, cancel := s.patience(&overdue{"takes nothing", s.Name(to), s.run.cfg.Timeout})
+	ctx, cancel := s.within(patience, "takes nothing", to)
 	defer cancel()
 	if err := s.run.cfg.Transport.Send(ctx, to, Channel{s.ID(), s.path}, frame); err != nil {
 		s.Fail(fmt.Errorf("send to %s: %w", s.Name(to), explain(ctx, err)))
@@ -28,7 +31,12 @@ func (s *Session) Send(to PartyID, frame []byte) {
 // checks its length: size bytes exactly. A failure, including a frame of
 // another length, ends the session and yields nil.
 func (s *Session) Recv(from PartyID, size int) []byte {
-	frame := s.recv(from)
+	return s.recvSized(from, size, s.run.cfg.Timeout)
+}
+
+// recvSized is Recv with a patience of its own.
+func (s *Session) recvSized(from PartyID, size int, patience time.Duration) []byte {
+	frame := s.recv(from, patience)
 	if frame != nil && len(frame) != size {
 		s.Fail(fmt.Errorf("frame from %s has %d bytes, want %d", s.Name(from), len(frame), size))
 		return nil
@@ -38,7 +46,7 @@ func (s *Session) Recv(from PartyID, size int) []byte {
 
 // RecvAtMost is Recv for the few frames whose length is not known beforehand.
 func (s *Session) RecvAtMost(from PartyID, limit int) []byte {
-	frame := s.recv(from)
+	frame := s.recv(from, s.run.cfg.Timeout)
 	if len(frame) > limit {
 		s.Fail(fmt.Errorf("frame from %s has %d bytes, want at most %d", s.Name(from), len(frame), limit))
 		return nil
@@ -56,11 +64,11 @@ func (s *Session) Recycle(frame []byte) {
 }
 
 // recv returns nil exactly when the session has failed.
-func (s *Session) recv(from PartyID) []byte {
+func (s *Session) recv(from PartyID, patience time.Duration) []byte {
 	if s.Err() != nil {
 		return nil
 	}
-	ctx, cancel := s.patience(&overdue{"sends nothing", s.Name(from), s.run.cfg.Timeout})
+	ctx, cancel := s.within(patience, "sends nothing", from)
 	defer cancel()
 	frame, err := s.run.cfg.Transport.Recv(ctx, from, Channel{s.ID(), s.path})
 	if errors.Is(err, ErrEnded) && from != s.Self() {
@@ -81,9 +89,9 @@ func (s *Session) recv(from PartyID) []byte {
 	return frame
 }
 
-// patience bounds one wait; cause is what it says when time is up.
-func (s *Session) patience(cause error) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(s.run.ctx, s.run.cfg.Timeout, cause)
+// within bounds one wait for a peer, and says what the peer does when time is up.
+func (s *Session) within(patience time.Duration, what string, peer PartyID) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(s.run.ctx, patience, &overdue{what, s.Name(peer), patience})
 }
 
 // overdue says which peer let a deadline pass, and how.

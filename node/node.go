@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"consilium/daemon"
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/node/overlay"
 	"consilium/node/peer"
 	"consilium/protocols"
 )
@@ -86,7 +88,7 @@ func (n *Node) open() (err error) {
 	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, store: n.store, log: n.log}
 	n.link = n.newLink()
 	// The links outlive the runs, which take leave of their peers over them.
-	if n.net, err = peer.Listen(context.WithoutCancel(n.ctx), n.peerConfig()); err != nil {
+	if n.net, err = n.listen(context.WithoutCancel(n.ctx)); err != nil {
 		return err
 	}
 	n.metrics = newMetrics(n.link.attached)
@@ -124,6 +126,14 @@ func (n *Node) newLink() *link {
 		pending: n.store.unacknowledged,
 		handle:  n.handle,
 	}
+}
+
+// listen starts the links in the study's way.
+func (n *Node) listen(ctx context.Context) (*peer.Net, error) {
+	if n.roster.Roster.Overlay == job.OverlayOnet {
+		return overlay.Listen(ctx, n.peerConfig(), filepath.Join(n.config.State, "onet"))
+	}
+	return peer.Listen(ctx, n.peerConfig())
 }
 
 func (n *Node) peerConfig() peer.Config {

@@ -107,6 +107,27 @@ func TestDescribeJobOverThreeNodes(t *testing.T) {
 	checkNoCanary(t, s, o, nodes)
 }
 
+// TestJobOverOnet: the roster says what the links run over, and a job is none the
+// wiser.
+func TestJobOverOnet(t *testing.T) {
+	s := newStudy(t)
+	r := s.newRoster(t)
+	r.Overlay = job.OverlayOnet
+	s.writeRoster(t, r)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	signed := s.sign(t, s.job(), s.alice)
+	answers, outcomes := runTogether(t, o, signed)
+	checkSums(t, s.open(t, signed, answers, outcomes))
+	for _, n := range nodes {
+		if files, err := os.ReadDir(filepath.Join(n.config.State, "onet")); err != nil || len(files) != 1 {
+			t.Errorf("the overlay of %s keeps %v, %v", n.config.Name, files, err)
+		}
+	}
+	checkObservability(t, nodes[1])
+}
+
 func get(t *testing.T, n *Node, path string) (int, string) {
 	t.Helper()
 	reply, err := http.Get("http://" + n.monitor.Addr() + path)

@@ -47,7 +47,7 @@ type Record struct {
 	Started   time.Time
 	Ended     time.Time
 	Error     string            // why it failed
-	Share     *job.ShareReceipt // of the sealed share that a compute party let out
+	Share     *job.ShareReceipt // of the sealed share that this node let out
 	Outcome   []byte            // job.OutcomeHash of what this node told the coordinator
 }
 
@@ -107,7 +107,7 @@ func scanRecord(row interface{ Scan(...any) error }) (*Record, error) {
 	return &r, nil
 }
 
-// scanRun reads what a job has once it was started and, of a party, once it is done.
+// scanRun reads what a job has once it was started and, of a node that seals, once it is done.
 func (r *Record) scanRun(decisions, outputs, signature []byte) error {
 	if decisions == nil {
 		return nil

@@ -107,7 +107,7 @@ func (n *Node) conclude(ctx context.Context, r *run, share *job.SealedShare, err
 	switch {
 	case err != nil:
 		state, outcome.Error = failure(ctx, err)
-	case share != nil: // of a compute party
+	case share != nil: // of a node that seals
 		outcome.Share = wire.ShareTo(share)
 	}
 	now := time.Now()

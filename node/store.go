@@ -50,7 +50,7 @@ CREATE TABLE jobs (
 	error              TEXT NOT NULL DEFAULT '',
 	ended              INTEGER,
 	outcome            BLOB,             -- what is still to be told; NULL once acknowledged
-	share_outputs      BLOB,             -- hash of what this node sealed, if it is a compute party
+	share_outputs      BLOB,             -- hash of what this node sealed, if it seals
 	share_signature    BLOB,             -- its signature over that
 	outcome_hash       BLOB              -- job.OutcomeHash of what left this node
 ) STRICT, WITHOUT ROWID;

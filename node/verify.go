@@ -12,8 +12,8 @@ import (
 // Verify holds the record against a roster, as an auditor does who believes
 // neither the node nor its disk: the job is signed by the client whom the record
 // names; this node's answer is signed with its roster key; the session of a job
-// that was started follows from every node's signed acceptance; what a compute
-// party let out is the share that it signed for that session, and the outcome is
+// that was started follows from every node's signed acceptance; what a node that
+// seals let out is the share that it signed for that session, and the outcome is
 // the one that was told. Reveals are this program's words for the signed job, and
 // times are the node's own: no signature covers them.
 //
@@ -46,7 +46,7 @@ func (r *Record) verify(roster *job.RosterFile) error {
 	if err := r.verifySession(roster); err != nil {
 		return err
 	}
-	return r.verifyOutcome(roster.Roster)
+	return r.verifyOutcome(j, roster.Roster)
 }
 
 func (r *Record) verifyNames(j *job.Job, roster *job.Roster) error {
@@ -104,12 +104,12 @@ func (r *Record) verifySession(roster *job.RosterFile) error {
 	return nil
 }
 
-// verifyOutcome compares what was told with what is kept of it. A party that is
-// done keeps the receipt of its share, nobody else has one.
-func (r *Record) verifyOutcome(roster *job.Roster) error {
-	sealed := r.State == Done && slices.Contains(roster.Parties, r.Decision.Node)
+// verifyOutcome compares what was told with what is kept of it. A node that seals
+// and is done keeps the receipt of its share, nobody else has one.
+func (r *Record) verifyOutcome(j *job.Job, roster *job.Roster) error {
+	sealed := r.State == Done && slices.Contains(roster.Sealers(j), r.Decision.Node)
 	if sealed != (r.Share != nil) {
-		return errors.New("a compute party keeps the receipt of the share that it sealed, and nobody else keeps one; here it is otherwise")
+		return errors.New("a node that seals keeps the receipt of the share that it sealed, and nobody else keeps one; here it is otherwise")
 	}
 	if sealed {
 		if r.Share.Party != r.Decision.Node || !bytes.Equal(r.Share.Session[:], r.Session) {

@@ -5,6 +5,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/mhe"
 	"consilium/mpc/rss"
 )
 
@@ -14,7 +15,7 @@ type Analysis interface {
 	Name() string
 	// Plan checks the job's arguments against the dataset and derives everything
 	// that is public: inputs, shapes, outputs and what the recipient will learn.
-	// What all analyses share (Analysis, Dataset, Where, Filter, MinCount) PlanJob
+	// What all analyses share (Analysis, Engine, Dataset, Where …) PlanJob
 	// fills in. The study's rules say whether minimum and maximum may be shown.
 	// It runs at the client before signing and at every node before accepting,
 	// and gives the same plan everywhere.
@@ -31,6 +32,7 @@ type Analysis interface {
 // Plan is the public side of a job.
 type Plan struct {
 	Analysis string
+	Engine   string // job.EngineShares or job.EngineMHE
 	Dataset  *job.Dataset
 	Where    job.Predicate // nil selects every row
 	Filter   string        // Where as the job says it, for people to read
@@ -50,7 +52,9 @@ type Plan struct {
 	// Detail is the analysis's own: what Plan worked out for Compute and Finish.
 	Detail any
 
-	analysis Analysis // set by PlanJob
+	// Set by PlanJob.
+	analysis Analysis
+	layout   *mhe.Layout // how the summaries are encrypted, under engine mhe
 }
 
 // Output declares one vector of 128-bit integers that is revealed to the recipient.

@@ -126,20 +126,62 @@ func (Anova) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil || ratio[0] < 0 {
 		return nil, errImpossible
 	}
-	between, within := groups.Int64()-1, rows[0]-groups.Int64()
-	f := ratio[0] * float64(within) / float64(between)
+	return g.result(p, rows[0], groups.Int64(), ratio[0]), nil
+}
+
+// PlanSums implements Summarizer.
+func (a Anova) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	p, err := a.Plan(j, d, rules)
+	if err != nil {
+		return nil, err
+	}
+	p.Outputs = outputsOf(p.Summaries)
+	p.Reveals = []string{p.Detail.(*groupedColumn).reveals() + " (hence the groups' means and variances, F, its degrees of freedom and its p-value)"}
+	return p, nil
+}
+
+// FinishSums implements Summarizer.
+func (Anova) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	g := p.Detail.(*groupedColumn)
+	x, err := g.sums(p, sums)
+	if err != nil {
+		return nil, err
+	}
+	groups := int64(len(nonzero(x.rows)))
+	if end := p.ending(x.all, map[string]bool{
+		statusFewRows: groups < 2 || x.all == groups, statusConstant: x.constant(),
+	}); end != nil {
+		return end, nil
+	}
+	return g.result(p, x.all, groups, x.between()/x.within()), nil
+}
+
+// between is the sum of (N S_i - n_i S)^2 / (N^2 n_i), whose terms are exact.
+func (g *groupSumsOf) between() float64 {
+	all, whole, between := addedUp(g.n), addedUp(g.sum), 0.0
+	for _, i := range nonzero(g.rows) {
+		off := new(big.Int).Sub(product(all, g.sum[i]), product(g.n[i], whole))
+		between += quotient(product(off, off), product(all, all, g.n[i]))
+	}
+	return between
+}
+
+// result tells of that many rows and groups, with B/W.
+func (g *groupedColumn) result(p *Plan, rows, groups int64, ratio float64) *Result {
+	between, within := groups-1, rows-groups
+	f := ratio * float64(within) / float64(between)
 	tail := tailOfF(f, float64(between), float64(within))
 	table := Table{
 		Title:  fmt.Sprintf("Analysis of variance of %s by %s", g.value.Name, g.group.column.Name),
 		Header: []string{"n", "Groups", "F", "df", "p"},
 		Rows: [][]string{{
-			strconv.FormatInt(rows[0], 10), groups.String(), printedStatistic(f),
+			strconv.FormatInt(rows, 10), strconv.FormatInt(groups, 10), printedStatistic(f),
 			fmt.Sprintf("%d, %d", between, within), printedP(tail),
 		}},
 		Notes: g.notes(p, "One-way, groups of equal variance assumed."),
 	}
 	value := map[string]any{"f": f, "df": []any{between, within}, "p": tail}
-	return &Result{Status: statusOK, Value: value, Tables: []Table{table}}, nil
+	return &Result{Status: statusOK, Value: value, Tables: []Table{table}}
 }
 
 // notes are what a table of the groups says below.

@@ -56,11 +56,12 @@ func (b *binding) confirmSession() mpc.SessionID {
 	return sha256.Sum256([]byte(text))
 }
 
-// parties returns the compute parties in the order of their roles.
+// parties returns who computes and seals, in the order of their roles: the compute
+// parties or, under engine mhe, the sites.
 func (b *binding) parties() []mpc.PartyID {
 	var out []mpc.PartyID
-	for _, i := range b.roster.PartyIndexes() {
-		out = append(out, mpc.PartyID(i))
+	for _, name := range b.roster.Sealers(b.job) {
+		out = append(out, mpc.PartyID(b.roster.NodeIndex(name)))
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package protocols
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -156,15 +157,76 @@ func (ChiSquared) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil || statistic[0] < 0 {
 		return nil, errImpossible
 	}
-	tail := distuv.ChiSquared{K: float64(df.Int64())}.Survival(statistic[0])
+	return t.result(p, n[0], df.Int64(), statistic[0]), nil
+}
+
+// PlanSums implements Summarizer.
+func (c ChiSquared) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	p, err := c.Plan(j, d, rules)
+	if err != nil {
+		return nil, err
+	}
+	p.Outputs = outputsOf(p.Summaries)
+	p.Reveals = []string{p.Detail.(*independence).reveals(&p.Summaries[0]) + " (hence the chi-squared statistic, its degrees of freedom and its p-value)"}
+	return p, nil
+}
+
+// FinishSums implements Summarizer.
+func (ChiSquared) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	t := p.Detail.(*independence)
+	flat, n, err := cells(p, sums[cellCounts])
+	if err != nil {
+		return nil, err
+	}
+	rows, columns := t.margins(flat)
+	levels := []int{len(nonzero(rows)), len(nonzero(columns))}
+	if end := p.ending(n, map[string]bool{statusFewRows: slices.Min(levels) < 2}); end != nil {
+		return end, nil
+	}
+	yates := t.correct && slices.Max(levels) == 2
+	return t.result(p, n, int64(levels[0]-1)*int64(levels[1]-1), chiSquared(flat, rows, columns, n, yates)), nil
+}
+
+// chiSquared is the statistic of a table with those margins and that total. Its
+// terms are quotients of exact integers.
+func chiSquared(flat, rows, columns []int64, total int64, yates bool) float64 {
+	n, statistic := big.NewInt(total), 0.0
+	for i, r := range rows {
+		for k, c := range columns {
+			if r == 0 || c == 0 {
+				continue
+			}
+			observed, expected := big.NewInt(flat[i*len(columns)+k]), product(big.NewInt(r), big.NewInt(c)) // N times it
+			twice := centredSum(n, big.NewInt(r), big.NewInt(c), observed)
+			twice.Lsh(twice.Abs(twice), 1)
+			if yates {
+				twice.Sub(twice, least(twice, n))
+			}
+			statistic += quotient(product(twice, twice), product(big.NewInt(4), n, expected))
+		}
+	}
+	return statistic
+}
+
+// least is the smaller of two integers.
+func least(a, b *big.Int) *big.Int {
+	if a.Cmp(b) < 0 {
+		return a
+	}
+	return b
+}
+
+// result tells of n rows.
+func (t *independence) result(p *Plan, n, df int64, statistic float64) *Result {
+	tail := distuv.ChiSquared{K: float64(df)}.Survival(statistic)
 	table := Table{
 		Title:  fmt.Sprintf("Chi-squared test of %s by %s", t.rows.column.Name, t.columns.column.Name),
 		Header: []string{"n", "Chi-squared", "df", "p"},
-		Rows:   [][]string{{strconv.FormatInt(n[0], 10), printedStatistic(statistic[0]), df.String(), printedP(tail)}},
+		Rows:   [][]string{{strconv.FormatInt(n, 10), printedStatistic(statistic), strconv.FormatInt(df, 10), printedP(tail)}},
 		Notes:  append(t.notes(p), t.method()),
 	}
-	value := map[string]any{"statistic": statistic[0], "df": df.Int64(), "p": tail}
-	return &Result{Status: statusOK, Value: value, Tables: []Table{table}}, nil
+	value := map[string]any{"statistic": statistic, "df": df, "p": tail}
+	return &Result{Status: statusOK, Value: value, Tables: []Table{table}}
 }
 
 func (t *independence) method() string {

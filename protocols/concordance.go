@@ -88,7 +88,7 @@ func pairsBelow(s *mpc.Session, ranks, marks rss.Bits) rss.Vec {
 		s := s.Step("bit", level)
 		one := ranks.Plane(level)
 		hit := rss.And(s.Step("hit"), one, marks)
-		flags := cutInto(s, rss.ToArith(s.Step("arith"), rss.ConcatPlanes(one, hit)), 2)
+		flags := inParts(s, rss.ToArith(s.Step("arith"), rss.ConcatPlanes(one, hit)), 2)
 		place := newParting(n, level)
 		// Ones before a row in its part, and zeros.
 		ones := rss.Sub(s, rss.Sub(s, rss.PrefixSum(s, flags[0]), flags[0]), rss.Public(s, place.ones))

@@ -139,11 +139,48 @@ func (Correlation) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.result(p, n[0], matrix), nil
+}
+
+// PlanSums implements Summarizer: Spearman's ranks are of rows, so that it has
+// Pearson's coefficients alone.
+func (c Correlation) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	p, err := c.Plan(j, d, rules)
+	if err != nil {
+		return nil, err
+	}
+	of := p.Detail.(correlating)
+	if of.method != pearson {
+		return nil, &Unsupported{
+			What: fmt.Sprintf("method %q with engine %q", of.method, job.EngineMHE),
+			Hint: "with that engine it has the method pearson; take engine: shares",
+		}
+	}
+	p.Outputs = outputsOf(p.Summaries)
+	p.Reveals = []string{of.reveals() + " (hence the Pearson correlations of all pairs, all means and variances)"}
+	return p, nil
+}
+
+// FinishSums implements Summarizer.
+func (Correlation) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	c := p.Detail.(correlating)
+	x, err := c.clear(p, sums)
+	if err != nil {
+		return nil, err
+	}
+	if end := p.ending(x.rows, map[string]bool{statusFewRows: x.rows < 2, statusSingular: slices.Contains(x.varies(), false)}); end != nil {
+		return end, nil
+	}
+	return c.result(p, x.rows, x.correlations()), nil
+}
+
+// result tells of n rows.
+func (c correlating) result(p *Plan, n int64, matrix [][]float64) *Result {
 	value := make([]any, len(matrix))
 	table := Table{
 		Title:  properName(c.method) + " correlations",
 		Header: slices.Insert(c.numeric(), 0, ""),
-		Notes:  []string{filterNote(p), fmt.Sprintf("n = %d; rows with a missing value in any of these columns are left out.", n[0])},
+		Notes:  []string{filterNote(p), fmt.Sprintf("n = %d; rows with a missing value in any of these columns are left out.", n)},
 	}
 	for i, row := range matrix {
 		figures, cells := make([]any, len(row)), []string{c.terms[i].name}
@@ -154,7 +191,7 @@ func (Correlation) Finish(p *Plan, opened Opened) (*Result, error) {
 		value[i] = figures
 		table.Rows = append(table.Rows, cells)
 	}
-	return &Result{Status: statusOK, Value: map[string]any{"n": n[0], "matrix": value}, Tables: []Table{table}}, nil
+	return &Result{Status: statusOK, Value: map[string]any{"n": n, "matrix": value}, Tables: []Table{table}}
 }
 
 // correlationMatrix reads the correlations of p columns.

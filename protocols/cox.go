@@ -27,14 +27,16 @@ import (
 // the partial likelihood without covariates and with them, the concordance, and how
 // many rows and events there are: no step on the way, no risk set.
 //
-// A public number of Newton's steps from 0, each shortened so that no linear
-// predictor moves by 4 or more, leaves relative errors of about 1e-6 (simulated: of
-// 1,200 small models with outlying, rare and dependent covariates one does not
-// converge). A model of which the last step still moves a linear predictor has no
-// finite coefficients and ends as "separated"; linear predictors beyond 8, about the
-// mean, as "clamped".
+// There is a public number of Newton's steps from 0, each shortened so that no linear
+// predictor moves by 4 or more. Against plain numbers, over 1,500 small tables and 60
+// of up to 900 rows with outlying, rare and dependent covariates, coefficients were
+// off by less than 1e-4 of themselves or 1e-5 standard errors, mostly by 1e-8. A model
+// of which the last step still moves a linear predictor has no finite coefficients and
+// ends as "separated"; linear predictors beyond 8, about the mean, as "clamped", or as
+// "separated" where they keep the steps from converging.
 //
-// With 5 covariates about 5,500 rounds and 20 kB a row and party (Efron; Breslow 15).
+// With one covariate 3,200 rounds and 16 kB a row and party (Efron; Breslow 13), with
+// five 4,800 rounds and 23 kB (17): most of the rounds solve for the steps.
 type Cox struct{}
 
 // Name implements Analysis.
@@ -59,7 +61,7 @@ const (
 
 const concordanceFrac = 40
 
-// Names of the sample.
+// coxSample is the name of the sample.
 const coxSample = "rows"
 
 // cox is what Plan works out.
@@ -129,7 +131,7 @@ func (Cox) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
 		Failures: []string{statusFewRows, statusNoEvents, statusSingular, statusSeparated, statusClamped},
 		Reveals: []string{
 			fmt.Sprintf("how many selected rows have a value in every column that the model needs, and how many of these have the event (%s)", event),
-			"the coefficient of each of " + strings.Join(m.design.names(), ", ") + " and its standard error (hence hazard ratio, interval and p-value), and which levels no row has",
+			"the coefficient of each of " + strings.Join(m.design.names(), ", ") + " and its standard error (hence hazard ratio, interval and p-value), which levels no row has and which columns do not vary",
 			"the logarithms of the partial likelihood without covariates and with them, and the concordance",
 		},
 		Detail: m,

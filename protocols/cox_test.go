@@ -344,80 +344,106 @@ func randomCox(r *rand.Rand, n int, shape coxShape) [][]string {
 	return lines
 }
 
-// TestCoxRandom holds random tables against the definitions in plain numbers.
+// TestCoxRandom holds random tables against the definitions in plain numbers. Each
+// job has thousands of rounds: these are few.
 func TestCoxRandom(t *testing.T) {
 	leakFree(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		lines := drawCox(rt)
-		covariates := rapid.SampledFrom([][]string{
-			{"age"}, {"age", "exact"}, {"rare", "stage"}, {"stage"}, {"age", "rare", "stage", "exact"},
-		}).Draw(rt, "covariates")
-		efron, strata := rapid.Bool().Draw(rt, "efron"), rapid.Bool().Draw(rt, "strata")
-		checkCox(rt, t, lines, covariates, efron, strata)
+	cases := rapid.Custom(func(rt *rapid.T) coxCase {
+		return coxCase{
+			lines: drawCox(rt),
+			covariates: rapid.SampledFrom([][]string{
+				{"age"}, {"age", "exact"}, {"rare", "stage"}, {"stage"}, {"age", "rare", "stage", "exact"},
+			}).Draw(rt, "covariates"),
+			efron: rapid.Bool().Draw(rt, "efron"), strata: rapid.Bool().Draw(rt, "strata"),
+		}
 	})
+	for seed := range 30 {
+		c := cases.Example(seed)
+		t.Run(strconv.Itoa(seed), c.check)
+	}
 }
 
-type fataler interface{ Fatalf(string, ...any) }
+// coxCase is a job over a table.
+type coxCase struct {
+	lines         [][]string
+	covariates    []string
+	efron, strata bool
+}
 
-// checkCox compares a job's result, or its status, with the definitions.
-func checkCox(rt fataler, t *testing.T, lines [][]string, covariates []string, efron, strata bool) {
+// ask is the job.
+func (c *coxCase) ask() ask {
 	ties, by := "breslow", ""
-	if efron {
+	if c.efron {
 		ties = "efron"
 	}
-	if strata {
+	if c.strata {
 		by = `,"strata":"center"`
 	}
-	a := ask{"trial", "cox", "", fmt.Sprintf(`{"time":"time","event":"status = 'dead'","covariates":["%s"],"ties":"%s"%s}`, strings.Join(covariates, `","`), ties, by)}
-	r := coxStudy(t, 0, lines).result(a)
-	terms := coxTerms(t, lines, covariates, strata)
-	rows := coxPatients(t, lines, covariates, terms, strata)
-	events := 0
-	varies := make([]bool, len(terms))
-	for _, row := range rows {
-		if row.dead {
-			events++
-		}
-		for j := range terms {
-			varies[j] = varies[j] || row.x[j] != rows[0].x[j]
+	return ask{"trial", "cox", "", fmt.Sprintf(`{"time":"time","event":"status = 'dead'","covariates":["%s"],"ties":"%s"%s}`,
+		strings.Join(c.covariates, `","`), ties, by)}
+}
+
+// coxExpected is what the definitions make of a case.
+type coxExpected struct {
+	status      []string // any of these
+	n, events   int
+	terms, kept []string // kept are those that vary
+	coxFigures
+}
+
+func (c *coxCase) expected(t *testing.T) coxExpected {
+	want := coxExpected{terms: coxTerms(t, c.lines, c.covariates, c.strata)}
+	rows := coxPatients(t, c.lines, c.covariates, want.terms, c.strata)
+	want.n = len(rows)
+	for j, term := range want.terms {
+		if slices.ContainsFunc(rows, func(r coxPatient) bool { return r.x[j] != rows[0].x[j] }) {
+			want.kept = append(want.kept, term)
 		}
 	}
-	var want []string
-	var figures coxFigures
-	var kept []string
-	for j, term := range terms {
-		if varies[j] {
-			kept = append(kept, term)
+	for _, row := range rows {
+		if row.dead {
+			want.events++
 		}
 	}
 	switch {
-	case len(rows) == 0:
-		want = []string{statusEmpty}
-	case len(rows) < 2 || len(rows) <= len(kept):
-		want = []string{statusFewRows}
-	case events == 0:
-		want = []string{statusNoEvents}
-	case len(kept) == 0:
-		want = []string{statusSingular}
+	case want.n == 0:
+		want.status = []string{statusEmpty}
+	case want.n < 2 || want.n <= len(want.kept):
+		want.status = []string{statusFewRows}
+	case want.events == 0:
+		want.status = []string{statusNoEvents}
+	case len(want.kept) == 0:
+		want.status = []string{statusSingular}
 	default:
-		model := newCoxModel(coxPatients(t, lines, covariates, kept, strata), len(kept), efron)
-		figures = model.fit()
-		switch {
-		case figures.singular:
-			want = []string{statusSingular}
-		case !figures.converged:
-			want = []string{statusSeparated}
-		case figures.widest > widestPredictor:
-			want = []string{statusClamped, statusSeparated}
-		default:
-			want = []string{statusOK}
-		}
+		rows = coxPatients(t, c.lines, c.covariates, want.kept, c.strata)
+		want.coxFigures = newCoxModel(rows, len(want.kept), c.efron).fit()
+		want.status = want.coxFigures.status()
 	}
-	if !slices.Contains(want, r.Status) {
-		rt.Fatalf("status %q, want %q (%+v)", r.Status, want, figures)
+	return want
+}
+
+func (f *coxFigures) status() []string {
+	switch {
+	case f.singular:
+		return []string{statusSingular}
+	case !f.converged:
+		return []string{statusSeparated}
+	case f.widest > widestPredictor:
+		return []string{statusClamped, statusSeparated}
+	default:
+		return []string{statusOK}
+	}
+}
+
+// check compares a job's result, or its status, with the definitions.
+func (c *coxCase) check(t *testing.T) {
+	want := c.expected(t)
+	r := coxStudy(t, 0, c.lines).result(c.ask())
+	if !slices.Contains(want.status, r.Status) {
+		t.Fatalf("status %q, want %q (%+v)", r.Status, want.status, want)
 	}
 	if r.Status == statusOK {
-		checkCoxFigures(rt, r.Value.(map[string]any), terms, kept, len(rows), events, figures)
+		want.check(t, r.Value.(map[string]any))
 	}
 }
 
@@ -444,20 +470,20 @@ func coxTerms(t testing.TB, lines [][]string, covariates []string, strata bool) 
 	return out
 }
 
-func checkCoxFigures(rt fataler, got map[string]any, terms, kept []string, n, events int, want coxFigures) {
-	if fmt.Sprint(got["term"]) != fmt.Sprint(terms) || got["n"] != int64(n) || got["events"] != int64(events) {
-		rt.Fatalf("got %v, want %d rows, %d events, terms %v", got, n, events, terms)
+func (want *coxExpected) check(t *testing.T, got map[string]any) {
+	if fmt.Sprint(got["term"]) != fmt.Sprint(want.terms) || got["n"] != int64(want.n) || got["events"] != int64(want.events) {
+		t.Fatalf("got %v, want %+v", got, want)
 	}
 	near := func(name string, got any, want, least float64) {
 		if x, ok := got.(float64); !ok || math.Abs(x-want) > max(1e-4*math.Abs(want), least) {
-			rt.Fatalf("%s is %v, want %v", name, got, want)
+			t.Fatalf("%s is %v, want %v", name, got, want)
 		}
 	}
-	for i, term := range terms {
-		j := slices.Index(kept, term)
+	for i, term := range want.terms {
+		j := slices.Index(want.kept, term)
 		if j < 0 {
 			if got["coef"].([]any)[i] != nil || got["p"].([]any)[i] != nil {
-				rt.Fatalf("%s does not vary and has a coefficient", term)
+				t.Fatalf("%s does not vary and has a coefficient", term)
 			}
 			continue
 		}
@@ -471,7 +497,7 @@ func checkCoxFigures(rt fataler, got map[string]any, terms, kept []string, n, ev
 	near("likelihood", got["loglik"].([]any)[1], want.loglik[1], 1e-5)
 	if math.IsNaN(want.concordance) {
 		if got["concordance"] != nil {
-			rt.Fatalf("a concordance of no pair: %v", got["concordance"])
+			t.Fatalf("a concordance of no pair: %v", got["concordance"])
 		}
 		return
 	}

@@ -67,23 +67,6 @@ func selects(where job.Predicate, row map[string]cell) bool {
 	return truth && known
 }
 
-// cellOf returns the place of a row's value in a grouping, or -1.
-func cellOf(g job.Grouping, c cell) int {
-	if !c.valid {
-		return -1
-	}
-	if g.Edges == nil {
-		return slices.Index(g.Levels, c.code)
-	}
-	last := len(g.Edges) - 1
-	for i := range last {
-		if c.code >= g.Edges[i] && (c.code < g.Edges[i+1] || i == last-1 && c.code == g.Edges[i+1]) {
-			return i
-		}
-	}
-	return last
-}
-
 // Summaries implements SiteData.
 func (d *rowsInMemory) Summaries(_ context.Context, where job.Predicate, summaries []job.Summary) ([][]*big.Int, error) {
 	if d.err != nil {
@@ -114,15 +97,11 @@ func (d *rowsInMemory) addRow(sums []*big.Int, where job.Predicate, s *job.Summa
 	}
 	at := 0
 	for _, g := range s.Groups {
-		width := len(g.Levels)
-		if g.Edges != nil {
-			width = len(g.Edges)
-		}
-		place := cellOf(g, row[g.Column])
-		if place < 0 {
+		cell, ok := g.Cell(func(name string) (int64, bool) { return row[name].code, row[name].valid })
+		if !ok {
 			return
 		}
-		at = at*width + place
+		at = at*g.Cells() + cell
 	}
 	for k, term := range s.Terms {
 		product := big.NewInt(1)

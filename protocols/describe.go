@@ -44,11 +44,34 @@ type described struct {
 	columns  []*job.Column
 	by       []factor
 	cells    int
-	quarters []int // k of the quantiles at k/4 that are shown
+	quarters []int // k of the quantiles at k/4 that are shown; none of sums
 }
 
 // Plan implements Analysis. Arguments: columns; by (optional).
 func (Describe) Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	p, err := planMoments(j, d)
+	if err != nil {
+		return nil, err
+	}
+	detail := p.Detail.(*described)
+	detail.quarters = shownQuarters(rules)
+	p.Reveals = append(p.Reveals, "of the same: "+revealedOrder(rules))
+	for i, c := range detail.columns {
+		own := slices.Concat(factorColumns(detail.by), []string{c.Name})
+		p.Samples = append(p.Samples, Sample{quartilesOf(i), columnVectors(own...)})
+		p.Outputs = append(p.Outputs, Output{quartilesOf(i), detail.cells * len(detail.quarters)})
+	}
+	return p, nil
+}
+
+// PlanSums implements Summarizer: all but the quantiles, for which sums do not
+// suffice.
+func (Describe) PlanSums(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
+	return planMoments(j, d)
+}
+
+// planMoments plans the counts, the sums and the sums of squares.
+func planMoments(j *job.Job, d *job.Dataset) (*Plan, error) {
 	args := j.Arguments()
 	names, by := args.Strings("columns"), args.OptionalStrings("by")
 	if err := args.Err(); err != nil {
@@ -66,8 +89,11 @@ func (Describe) Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, e
 		return nil, err
 	}
 	rows := job.Summary{Name: selectedRows, Complete: by, Groups: groups, Terms: []job.Term{{}}}
-	detail := described{cols, factors, rows.Cells(), shownQuarters(rules)}
-	p := &Plan{Summaries: []job.Summary{rows}, Reveals: detail.reveals(names, by, rules), Detail: detail}
+	p := &Plan{
+		Summaries: []job.Summary{rows},
+		Reveals:   revealedMoments(names, by),
+		Detail:    &described{columns: cols, by: factors, cells: rows.Cells()},
+	}
 	for i, c := range cols {
 		if c.Type == job.Text {
 			return nil, fmt.Errorf("column %q is text and has no mean; use frequency for it", c.Name)
@@ -79,21 +105,25 @@ func (Describe) Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, e
 			Groups:   groups,
 			Terms:    []job.Term{{}, {c.Name}, {c.Name, c.Name}},
 		})
-		p.Samples = append(p.Samples, Sample{quartilesOf(i), columnVectors(own...)})
 	}
 	p.Outputs = outputsOf(p.Summaries)
-	for i := range cols {
-		p.Outputs = append(p.Outputs, Output{quartilesOf(i), detail.cells * len(detail.quarters)})
-	}
 	return p, nil
 }
 
-// reveals says what the recipient learns.
-func (d *described) reveals(names, by []string, rules job.Disclosure) []string {
+// revealedMoments says what the recipient learns of counts and sums.
+func revealedMoments(names, by []string) []string {
 	where := ""
 	if len(by) > 0 {
 		where = " in each group of " + strings.Join(by, " by ")
 	}
+	return []string{
+		"the number of rows that the job selects" + where,
+		"of each of " + strings.Join(names, ", ") + where + ": how many rows have a value, their sum and their sum of squares (hence mean, variance and standard deviation)",
+	}
+}
+
+// revealedOrder says what the recipient learns of the values' order.
+func revealedOrder(rules job.Disclosure) string {
 	var shown, withheld []string
 	for _, bound := range []struct {
 		name    string
@@ -112,16 +142,12 @@ func (d *described) reveals(names, by []string, rules job.Disclosure) []string {
 	if len(withheld) > 0 {
 		order += " (the study withholds " + strings.Join(withheld, " and ") + ")"
 	}
-	return []string{
-		"the number of rows that the job selects" + where,
-		"of each of " + strings.Join(names, ", ") + where + ": how many rows have a value, their sum and their sum of squares (hence mean, variance and standard deviation)",
-		"of the same: " + order,
-	}
+	return order
 }
 
 // Compute implements Analysis.
 func (Describe) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	d := p.Detail.(described)
+	d := p.Detail.(*described)
 	values := maps.Clone(in.Sums)
 	rows := rss.Narrow(s, in.Sums[selectedRows])
 	counts := []rss.Vec{rows}
@@ -212,7 +238,10 @@ func (d *described) value(f *description) map[string]any {
 
 // heading and row are a table's columns, as a paper's first table has them.
 func (d *described) heading() []string {
-	heading := []string{"Variable", "n", "Missing", "Mean (SD)", "Median (IQR)"}
+	heading := []string{"Variable", "n", "Missing", "Mean (SD)"}
+	if len(d.quarters) > 0 {
+		heading = append(heading, "Median (IQR)")
+	}
 	if slices.Contains(d.quarters, quarterMinimum) {
 		heading = append(heading, "Min")
 	}
@@ -224,10 +253,12 @@ func (d *described) heading() []string {
 
 func (d *described) row(c *job.Column, f *description) []string {
 	places := decimals(c)
-	row := []string{withUnit(c), strconv.FormatInt(f.n, 10), strconv.FormatInt(f.missing, 10), undefined, undefined}
+	row := []string{withUnit(c), strconv.FormatInt(f.n, 10), strconv.FormatInt(f.missing, 10), undefined}
 	if f.n > 0 {
 		row[3] = fmt.Sprintf("%s (%s)", fixed(f.mean, places+1), fixed(f.sd(), places+1))
-		row[4] = medianText(f.quartiles, places)
+	}
+	if len(d.quarters) > 0 {
+		row = append(row, medianText(f.quartiles, places))
 	}
 	if slices.Contains(d.quarters, quarterMinimum) {
 		row = append(row, fixed(f.quartiles[quarterMinimum], places))
@@ -238,9 +269,21 @@ func (d *described) row(c *job.Column, f *description) []string {
 	return row
 }
 
+// FinishSums implements Summarizer.
+func (d Describe) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	_, rows, err := cells(p, sums[selectedRows])
+	if err != nil {
+		return nil, err
+	}
+	if end := p.ending(rows, nil); end != nil {
+		return end, nil
+	}
+	return d.Finish(p, sums)
+}
+
 // Finish implements Analysis. A group that no selected row is in is left out.
 func (Describe) Finish(p *Plan, opened Opened) (*Result, error) {
-	d := p.Detail.(described)
+	d := p.Detail.(*described)
 	selected, err := counts(p, opened[selectedRows])
 	if err != nil {
 		return nil, err
@@ -250,7 +293,7 @@ func (Describe) Finish(p *Plan, opened Opened) (*Result, error) {
 		Header: d.heading(),
 		Notes: []string{
 			filterNote(p),
-			fmt.Sprintf("%d rows selected; each variable over its own rows with a value. SD with n - 1; IQR: lower to upper quartile.", sum(selected)),
+			fmt.Sprintf("%d rows selected; each variable over its own rows with a value. %s", sum(selected), d.note()),
 		},
 	}
 	if len(d.by) == 0 {
@@ -276,6 +319,14 @@ func (Describe) Finish(p *Plan, opened Opened) (*Result, error) {
 	}
 	table.Notes = append(table.Notes, "Rows with a missing group are left out, as are groups that no row is in.")
 	return &Result{Status: statusOK, Value: byLevel, Tables: []Table{table}}, nil
+}
+
+// note explains the figures of a table.
+func (d *described) note() string {
+	if len(d.quarters) == 0 {
+		return "SD with n - 1. Sums tell no median, minimum or maximum."
+	}
+	return "SD with n - 1; IQR: lower to upper quartile."
 }
 
 // group describes every column over the rows of one cell.

@@ -35,14 +35,17 @@ func grouped(d *job.Dataset, names []string) ([]factor, []job.Grouping, error) {
 	return factors, groups, nil
 }
 
-// factorNames joins the factors' names as cellKey joins their levels.
-func factorNames(factors []factor) string {
+// factorColumns are the names of the factors' columns.
+func factorColumns(factors []factor) []string {
 	names := make([]string, len(factors))
 	for i, f := range factors {
 		names[i] = f.column.Name
 	}
-	return strings.Join(names, "/")
+	return names
 }
+
+// factorNames joins the factors' names as cellKey joins their levels.
+func factorNames(factors []factor) string { return strings.Join(factorColumns(factors), "/") }
 
 // cellKey names a cell of a summary: the first factor varies slowest.
 func cellKey(factors []factor, cell int) string {

@@ -51,6 +51,23 @@ func (Frequency) Compute(s *mpc.Session, _ *Plan, in Inputs) Outputs {
 	return Outputs{Values: in.Sums, Rows: rss.Sum(s, cells), Counts: cells}
 }
 
+// PlanSums implements Summarizer: the counts are the result.
+func (f Frequency) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	return f.Plan(j, d, rules)
+}
+
+// FinishSums implements Summarizer.
+func (f Frequency) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	_, rows, err := cells(p, sums[cellCounts])
+	if err != nil {
+		return nil, err
+	}
+	if end := p.ending(rows, nil); end != nil {
+		return end, nil
+	}
+	return f.Finish(p, sums)
+}
+
 // Finish implements Analysis.
 func (Frequency) Finish(p *Plan, opened Opened) (*Result, error) {
 	flat, err := counts(p, opened[cellCounts])
@@ -58,11 +75,8 @@ func (Frequency) Finish(p *Plan, opened Opened) (*Result, error) {
 		return nil, err
 	}
 	factors := p.Detail.([]factor)
-	names := make([]string, len(factors))
-	for i, f := range factors {
-		names[i] = f.column.Name
-	}
-	notes := []string{filterNote(p), fmt.Sprintf("Rows with a missing value in %s are left out, as are levels that no row has.", strings.Join(names, " or "))}
+	missing := strings.Join(factorColumns(factors), " or ")
+	notes := []string{filterNote(p), fmt.Sprintf("Rows with a missing value in %s are left out, as are levels that no row has.", missing)}
 	if len(factors) == 1 {
 		return frequencyOfOne(&factors[0], flat, notes), nil
 	}

@@ -153,13 +153,22 @@ type gramOf struct {
 
 func (g *gram) of(s *mpc.Session, sums map[string]rss.Vec128) gramOf { return gramOf{g, s, sums} }
 
-func (g gramOf) at(name string, i int) rss.Vec128 { return rss.Slice(g.s, g.sums[name], i, i+1) }
+// sumOf is where a sum stands: in which summary, and at which element of it.
+type sumOf struct {
+	summary string
+	at      int
+}
+
+func (g gramOf) at(p sumOf) rss.Vec128 { return rss.Slice(g.s, g.sums[p.summary], p.at, p.at+1) }
+
+// countPlace is that of the number of rows.
+func (g *gram) countPlace() sumOf { return sumOf{gramSums, 0} }
 
 // count is the number of rows.
-func (g gramOf) count() rss.Vec128 { return g.at(gramSums, 0) }
+func (g gramOf) count() rss.Vec128 { return g.at(g.countPlace()) }
 
-// place returns how many numeric terms are before term i.
-func (g *gram) place(i int) int {
+// before returns how many numeric terms are before term i.
+func (g *gram) before(i int) int {
 	n := 0
 	for _, t := range g.terms[:i] {
 		if t.factor < 0 {
@@ -169,16 +178,22 @@ func (g *gram) place(i int) int {
 	return n
 }
 
-// sum is that of term i.
-func (g gramOf) sum(i int) rss.Vec128 {
+// sumPlace is that of the sum of term i.
+func (g *gram) sumPlace(i int) sumOf {
 	if t := g.terms[i]; t.factor >= 0 {
-		return g.at(gramBy(t.factor), t.level*(len(g.numeric())+1))
+		return g.levelPlace(t.factor, t.level)
 	}
-	return g.at(gramSums, 1+g.place(i))
+	return sumOf{gramSums, 1 + g.before(i)}
 }
 
-// product is the sum of products of terms i and j.
-func (g gramOf) product(i, j int) rss.Vec128 {
+// levelPlace is that of the number of rows of a factor's level.
+func (g *gram) levelPlace(factor, level int) sumOf {
+	return sumOf{gramBy(factor), level * (len(g.numeric()) + 1)}
+}
+
+// productPlace is that of the sum of products of terms i and j; ok is false where it
+// is none, since no row has two levels of one factor.
+func (g *gram) productPlace(i, j int) (p sumOf, ok bool) {
 	t, u := g.terms[i], g.terms[j]
 	if t.factor > u.factor || t.factor == u.factor && i > j {
 		i, j, t, u = j, i, u, t
@@ -186,24 +201,32 @@ func (g gramOf) product(i, j int) rss.Vec128 {
 	m := len(g.numeric())
 	switch {
 	case u.factor < 0:
-		a, b := g.place(i), g.place(j)
-		return g.at(gramSums, 1+m+a*m-a*(a-1)/2+b-a)
+		a, b := g.before(i), g.before(j)
+		return sumOf{gramSums, 1 + m + a*m - a*(a-1)/2 + b - a}, true
 	case t.factor < 0:
-		return g.at(gramBy(u.factor), u.level*(m+1)+1+g.place(i))
+		return sumOf{gramBy(u.factor), u.level*(m+1) + 1 + g.before(i)}, true
 	case t.factor < u.factor:
-		return g.at(gramBy(t.factor, u.factor), t.level*len(g.factors[u.factor].levels)+u.level)
+		return sumOf{gramBy(t.factor, u.factor), t.level*len(g.factors[u.factor].levels) + u.level}, true
 	case t.level == u.level:
-		return g.sum(i)
-	default: // no row has two levels
+		return g.sumPlace(i), true
+	}
+	return sumOf{}, false
+}
+
+// product is the sum of products of terms i and j.
+func (g gramOf) product(i, j int) rss.Vec128 {
+	p, ok := g.productPlace(i, j)
+	if !ok {
 		return rss.Zero[ring.Vec128](1)
 	}
+	return g.at(p)
 }
 
 // totals are the sums of all terms.
 func (g gramOf) totals() rss.Vec128 {
 	out := make([]rss.Vec128, len(g.terms))
 	for i := range out {
-		out[i] = g.sum(i)
+		out[i] = g.at(g.sumPlace(i))
 	}
 	return rss.Concat(g.s, out...)
 }
@@ -224,7 +247,7 @@ func (g gramOf) levelCounts() []rss.Vec {
 	var out []rss.Vec
 	for i, f := range g.factors {
 		for k := range f.levels {
-			out = append(out, rss.Narrow(g.s, g.at(gramBy(i), k*(len(g.numeric())+1))))
+			out = append(out, rss.Narrow(g.s, g.at(g.levelPlace(i, k))))
 		}
 	}
 	return out

@@ -116,6 +116,30 @@ func (Histogram) Compute(s *mpc.Session, _ *Plan, in Inputs) Outputs {
 	}
 }
 
+// PlanSums implements Summarizer.
+func (h Histogram) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	p, err := h.Plan(j, d, rules)
+	if err != nil {
+		return nil, err
+	}
+	p.Outputs = outputsOf(p.Summaries)
+	p.Reveals = append(p.Reveals, "how many have one outside the edges")
+	return p, nil
+}
+
+// FinishSums implements Summarizer.
+func (h Histogram) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	all, rows, err := cells(p, sums[binCounts])
+	if err != nil {
+		return nil, err
+	}
+	last := len(all) - 1
+	if end := p.ending(rows, map[string]bool{statusOutside: all[last] > 0}); end != nil {
+		return end, nil
+	}
+	return h.Finish(p, Opened{binCounts: sums[binCounts][:last]})
+}
+
 // Finish implements Analysis.
 func (Histogram) Finish(p *Plan, opened Opened) (*Result, error) {
 	flat, err := counts(p, opened[binCounts])

@@ -62,6 +62,7 @@ const (
 type survival struct {
 	axis   timeAxis
 	event  string
+	end    job.Vector   // the same, of rows
 	by     []factor     // none or one
 	times  []*big.Rat   // none: the whole curve
 	level  float64      // of intervals
@@ -72,6 +73,20 @@ type survival struct {
 // Plan implements Analysis. Arguments: time, event; times, by, conf_type (log or
 // log-log), conf_level (all optional).
 func (KaplanMeier) Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	k, sample, err := planSurvival(j, d)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Samples: []Sample{sample}, Detail: k}
+	if len(k.times) > 0 {
+		k.revealTimes(p)
+		return p, nil
+	}
+	return p, k.revealCurve(p, d.Rows(), rules)
+}
+
+// planSurvival reads the arguments.
+func planSurvival(j *job.Job, d *job.Dataset) (*survival, Sample, error) {
 	args := j.Arguments()
 	time, event := args.String("time"), args.String("event")
 	by, confType := args.OptionalStrings("by"), args.OptionalString("conf_type", "log")
@@ -80,28 +95,24 @@ func (KaplanMeier) Plan(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan
 		times = args.Decimals("times")
 	}
 	level, levelErr := confidence(args)
+	refused := func(err error) (*survival, Sample, error) { return nil, Sample{}, err }
 	if err := args.Err(); err != nil {
-		return nil, err
+		return refused(err)
 	}
 	switch {
 	case levelErr != nil:
-		return nil, levelErr
+		return refused(levelErr)
 	case confType != "log" && confType != "log-log":
-		return nil, fmt.Errorf("conf_type is %.64q: give log or log-log", confType)
+		return refused(fmt.Errorf("conf_type is %.64q: give log or log-log", confType))
 	case len(by) > 1:
-		return nil, errors.New("by names several columns; give one")
+		return refused(errors.New("by names several columns; give one"))
 	}
 	k, sample, err := newSurvival(d, time, event, by)
 	if err != nil {
-		return nil, err
+		return refused(err)
 	}
 	k.times, k.level, k.logLog = times, level, confType == "log-log"
-	p := &Plan{Samples: []Sample{sample}, Detail: k}
-	if len(times) > 0 {
-		k.revealTimes(p)
-		return p, nil
-	}
-	return p, k.revealCurve(p, d.Rows(), rules)
+	return k, sample, nil
 }
 
 // newSurvival checks the columns and returns the sample of their rows.
@@ -118,7 +129,7 @@ func newSurvival(d *job.Dataset, time, event string, by []string) (*survival, Sa
 	if err != nil {
 		return nil, Sample{}, fmt.Errorf("by: %w", err)
 	}
-	k := &survival{axis: axis, event: event, by: factors}
+	k := &survival{axis: axis, event: event, end: end, by: factors}
 	for _, f := range factors {
 		k.groups = f.indicators()
 	}
@@ -258,11 +269,13 @@ func (k *survival) median(s *mpc.Session, time, logs rss.Vec) rss.Vec {
 type survivalPoint struct {
 	time                       *big.Rat
 	atRisk, events             int64
+	all                        bool // whether these are all rows: nobody has left yet
 	survival, se, lower, upper float64
 }
 
 // estimate fills a point with S, given its logarithm and Greenwood sum. Where S is
-// 0 it has neither error nor interval; where S is 1 it has none of log(-log S).
+// 0 it has neither error nor interval; where S is 1 it has none of log(-log S), but
+// before the first row's time, where R too says 1 to 1.
 func (k *survival) estimate(at survivalPoint, logS, squares float64) survivalPoint {
 	at.survival, at.se, at.lower, at.upper = math.Exp(logS), math.NaN(), math.NaN(), math.NaN()
 	if at.survival == 0 {
@@ -274,6 +287,8 @@ func (k *survival) estimate(at survivalPoint, logS, squares float64) survivalPoi
 	switch {
 	case !k.logLog:
 		at.lower, at.upper = math.Exp(logS-z*root), min(math.Exp(logS+z*root), 1)
+	case logS == 0 && at.all:
+		at.lower, at.upper = 1, 1
 	case logS < 0:
 		spread := math.Exp(-z * root / logS)
 		at.lower, at.upper = math.Exp(logS*spread), math.Exp(logS/spread)
@@ -296,28 +311,41 @@ func (KaplanMeier) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var groups []survivalGroup
 	of := len(numbers) / 2
+	groups := make([]survivalGroup, of)
 	for i, n := range numbers[:of] {
-		g := survivalGroup{n: n, events: numbers[of+i]}
+		g := &groups[i]
+		g.n, g.events = n, numbers[of+i]
 		switch {
 		case g.events > n:
 			return nil, errImpossible
 		case n == 0:
 			continue
-		case len(k.by) > 0:
-			g.key = k.by[0].key(i)
 		}
 		read := k.readTimes
 		if len(k.times) == 0 {
 			read = k.readCurve
 		}
-		if err := read(p, opened, i, &g); err != nil {
+		if err := read(p, opened, i, g); err != nil {
 			return nil, err
+		}
+	}
+	return k.result(p, groups), nil
+}
+
+// result tells of the groups that have rows, of all in the order of their levels.
+func (k *survival) result(p *Plan, all []survivalGroup) *Result {
+	var groups []survivalGroup
+	for i, g := range all {
+		if g.n == 0 {
+			continue
+		}
+		if len(k.by) > 0 {
+			g.key = k.by[0].key(i)
 		}
 		groups = append(groups, g)
 	}
-	return &Result{Status: statusOK, Value: k.value(groups), Tables: k.tables(p, groups)}, nil
+	return &Result{Status: statusOK, Value: k.value(groups), Tables: k.tables(p, groups)}
 }
 
 // readTimes reads group i at the times asked for.
@@ -344,7 +372,7 @@ func (k *survival) readTimes(p *Plan, opened Opened, i int, g *survivalGroup) er
 		if logS < -vanished/2 {
 			logS = math.Inf(-1)
 		}
-		g.points = append(g.points, k.estimate(survivalPoint{time: t, atRisk: atRisk[j]}, logS, squares[j]))
+		g.points = append(g.points, k.estimate(survivalPoint{time: t, atRisk: atRisk[j], all: atRisk[j] == g.n}, logS, squares[j]))
 	}
 	if m := opened[survivalMedian][i]; m.Sign() > 0 {
 		g.median = float(k.axis.value(new(big.Rat).SetFrac(m, big.NewInt(2))))
@@ -360,7 +388,8 @@ func (k *survival) readCurve(p *Plan, opened Opened, i int, g *survivalGroup) er
 	if err != nil {
 		return err
 	}
-	logS, squares, before := 0.0, 0.0, new(big.Int)
+	before := new(big.Int)
+	var curve curve
 	for row := n - 1; row >= 0; row-- {
 		if deaths[row] == 0 {
 			continue
@@ -370,13 +399,20 @@ func (k *survival) readCurve(p *Plan, opened Opened, i int, g *survivalGroup) er
 			return errImpossible
 		}
 		before = times[row]
-		logS += math.Log1p(-float64(d) / float64(atRisk))
-		squares += float64(d) / (float64(atRisk) * float64(atRisk-d))
-		at := survivalPoint{time: k.axis.value(new(big.Rat).SetInt(before)), atRisk: atRisk, events: d}
-		g.points = append(g.points, k.estimate(at, logS, squares))
+		g.points = append(g.points, curve.next(k, k.axis.value(new(big.Rat).SetInt(before)), atRisk, d))
 	}
 	g.median = medianOf(g.points)
 	return nil
+}
+
+// curve is where a curve is: log S, and its Greenwood sum.
+type curve struct{ logS, squares float64 }
+
+// next goes on to a time with that many at risk and events.
+func (c *curve) next(k *survival, time *big.Rat, atRisk, events int64) survivalPoint {
+	c.logS += math.Log1p(-float64(events) / float64(atRisk))
+	c.squares += float64(events) / (float64(atRisk) * float64(atRisk-events))
+	return k.estimate(survivalPoint{time: time, atRisk: atRisk, events: events}, c.logS, c.squares)
 }
 
 // medianOf returns the median of a curve: see survival.median.

@@ -43,6 +43,8 @@ func kmAt(rows []followed, t float64, logLog bool) kmPoint {
 	} else if s < 1 {
 		spread := z * p.se / s / math.Log(s)
 		p.lower, p.upper = math.Exp(-math.Exp(math.Log(-math.Log(s))-spread)), math.Exp(-math.Exp(math.Log(-math.Log(s))+spread))
+	} else if count(rows, func(x followed) bool { return x.time < t }) == 0 {
+		p.lower, p.upper = 1, 1
 	}
 	return p
 }

@@ -217,6 +217,11 @@ func (Linear) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.result(p, f), nil
+}
+
+// result tells of a fitted model.
+func (m *linearModel) result(p *Plan, f *fitted) *Result {
 	table := Table{
 		Title:  "Linear regression of " + withUnit(m.outcome),
 		Header: []string{"Term", "Coefficient (95% CI)", "SE", "t", "p"},
@@ -242,7 +247,7 @@ func (Linear) Finish(p *Plan, opened Opened) (*Result, error) {
 		"term": names, "coef": coef, "se": se, "stat": stat, "p": tail, "conf_int": interval,
 		"n": f.n, "df": f.df, "r2": figure(1 - f.rest), "sigma": figure(f.sigma), "f": figure(f.ratio()),
 	}
-	return &Result{Status: statusOK, Value: value, Tables: []Table{table}}, nil
+	return &Result{Status: statusOK, Value: value, Tables: []Table{table}}
 }
 
 // fitted is a model at the recipient, in the columns' units: a line for each term,
@@ -269,22 +274,35 @@ func (m *linearModel) read(p *Plan, opened Opened) (*fitted, error) {
 		return nil, err
 	}
 	k := len(m.terms) + 1
-	coef, se := x[:k], x[k:2*k]
+	return m.fitted(inSteps{n[0], kept, x[:k], x[k : 2*k], x[2*k], x[2*k+1]})
+}
+
+// inSteps are a model's figures in steps of the columns, the intercept's first. Terms
+// that are not kept may have any.
+type inSteps struct {
+	n           int64
+	kept        []bool
+	coef, se    []float64
+	sigma, rest float64
+}
+
+// fitted turns figures into those of the columns' units.
+func (m *linearModel) fitted(x inSteps) (*fitted, error) {
 	step, _ := m.outcome.StepRat().Float64()
-	f := &fitted{n: n[0], sigma: x[2*k] * step, rest: max(x[2*k+1], 0)}
-	f.add("(Intercept)", coef[0]*step, se[0]*step)
+	f := &fitted{n: x.n, sigma: x.sigma * step, rest: max(x.rest, 0)}
+	f.add("(Intercept)", x.coef[0]*step, x.se[0]*step)
 	for i, t := range m.terms {
-		switch {
-		case kept[i]:
+		switch kept := x.kept[i]; {
+		case kept:
 			f.rank++
-			f.add(t.name, t.perUnit(coef[i+1]*step), t.perUnit(se[i+1]*step))
-		case !t.dropped(kept[i]):
+			f.add(t.name, t.perUnit(x.coef[i+1]*step), t.perUnit(x.se[i+1]*step))
+		case !t.dropped(kept):
 			f.add(t.name, math.NaN(), math.NaN())
 		}
 	}
 	f.df = f.n - f.rank - 1
 	const slack = 1e-9
-	if f.df < 1 || f.sigma < 0 || f.rest > 1+slack || slices.Min(se) < 0 {
+	if f.df < 1 || f.sigma < 0 || f.rest > 1+slack || slices.Min(x.se) < 0 {
 		return nil, errImpossible
 	}
 	return f, nil

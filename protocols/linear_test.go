@@ -334,7 +334,9 @@ func TestLinearScales(t *testing.T) {
 				lines[i] = c.line(i)
 			}
 			want := fitExactly(lines, []string{"a", "b"})
-			want.check(t, modelStudy(t, nil, lines).result(ask{"model", "linear", "", `{"outcome":"y","covariates":["a","b"]}`}))
+			s, a := modelStudy(t, nil, lines), ask{"model", "linear", "", `{"outcome":"y","covariates":["a","b"]}`}
+			want.check(t, s.result(a))
+			want.check(t, s.fromSums(a))
 		})
 	}
 }

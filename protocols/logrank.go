@@ -64,6 +64,7 @@ const (
 type rankTest struct {
 	axis           timeAxis
 	event          string
+	end            job.Vector // the same, of rows
 	group          *factor
 	strata         []factor // none or one
 	groups, blocks []job.Vector
@@ -94,7 +95,7 @@ func (LogRank) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error)
 	if len(factors[0].levels) < 2 {
 		return nil, fmt.Errorf("group: column %q has one category; a comparison needs two", group)
 	}
-	l := &rankTest{axis: axis, event: event, group: &factors[0], strata: factors[1:], groups: factors[0].indicators()}
+	l := &rankTest{axis: axis, event: event, end: end, group: &factors[0], strata: factors[1:], groups: factors[0].indicators()}
 	what := fmt.Sprintf("the log-rank statistic of %s (event: %s) between the groups of %s", time, event, group)
 	for _, f := range l.strata {
 		l.blocks = f.indicators()
@@ -293,21 +294,25 @@ func (LogRank) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil || read[0] < -1e-6 {
 		return nil, errImpossible
 	}
-	statistic := max(read[0], 0) // nearly 0 may be rounded below
-	tail := distuv.ChiSquared{K: float64(df.Int64())}.Survival(statistic)
+	return l.result(p, max(read[0], 0), df.Int64()), nil // nearly 0 may be rounded below
+}
+
+// result tells of the statistic with its degrees of freedom.
+func (l *rankTest) result(p *Plan, statistic float64, df int64) *Result {
+	tail := distuv.ChiSquared{K: float64(df)}.Survival(statistic)
 	title := "Log-rank test by " + l.group.column.Name
 	for _, f := range l.strata {
 		title += ", stratified by " + f.column.Name
 	}
 	return &Result{
 		Status: statusOK,
-		Value:  map[string]any{"statistic": statistic, "df": df.Int64(), "p": tail},
+		Value:  map[string]any{"statistic": statistic, "df": df, "p": tail},
 		Tables: []Table{{
 			Title:  title,
 			Header: []string{"Chi-square", "df", "p"},
-			Rows:   [][]string{{printedStatistic(statistic), strconv.FormatInt(df.Int64(), 10), printedP(tail)}},
+			Rows:   [][]string{{printedStatistic(statistic), strconv.FormatInt(df, 10), printedP(tail)}},
 			Notes: []string{filterNote(p), fmt.Sprintf("Time: %s, event: %s. Rows with a missing value are left out.",
 				l.axis.column.Name, l.event)},
 		}},
-	}, nil
+	}
 }

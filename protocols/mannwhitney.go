@@ -6,8 +6,6 @@ import (
 	"math/big"
 	"strconv"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/rss"
@@ -207,7 +205,7 @@ func (MannWhitney) Finish(p *Plan, opened Opened) (*Result, error) {
 	}
 	u := float64(pairs.Int64()) / 2
 	z := math.Sqrt(distance[0])
-	tail := math.Min(1, 2*distuv.UnitNormal.Survival(z))
+	tail := twoSided(z)
 	first := "the first group's value"
 	if len(r.group.levels) == 2 {
 		first = "the value of " + r.group.column.Name + " " + r.group.key(0)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
 
 	"consilium/job"
@@ -45,7 +44,7 @@ func mannWhitney(x, y []int64, correct bool) (u, p float64) {
 		z -= math.Copysign(0.5, z)
 	}
 	z /= math.Sqrt(n1 * n2 / 12 * (n + 1 - ties/(n*(n-1))))
-	return u, 2 * distuv.UnitNormal.Survival(math.Abs(z))
+	return u, math.Erfc(math.Abs(z / math.Sqrt2))
 }
 
 // drawWard draws a few rows of a ward at three sites, some values of them missing,

@@ -111,7 +111,7 @@ func shorten(s *mpc.Session, moves rss.Fixed) rss.Fixed128 {
 	for j := moves.Frac + keep; j < width-1; j++ {
 		large = append(large, rss.Xor(s, bits.Plane(j), bits.Plane(width-1)))
 	}
-	rows := cutInto(s, rss.ToArith(s.Step("rows"), rss.ConcatPlanes(large...)), len(large))
+	rows := inParts(s, rss.ToArith(s.Step("rows"), rss.ConcatPlanes(large...)), len(large))
 	// How many rows move by 2^keep or more, by twice that, and so on, bits counted
 	// several times.
 	count, counts := rss.Zero[ring.Vec64](1), make([]rss.Vec, len(rows))

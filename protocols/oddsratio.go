@@ -98,6 +98,50 @@ func (OddsRatio) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	}
 }
 
+// PlanSums implements Summarizer.
+func (o OddsRatio) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) (*Plan, error) {
+	p, err := o.Plan(j, d, rules)
+	if err != nil {
+		return nil, err
+	}
+	p.Reveals = []string{p.Detail.(*crossed).reveals(&p.Summaries[0]) + " (hence odds ratio, interval, risk ratio and p-value)"}
+	return p, nil
+}
+
+// reveals says that every cell of the table is shown.
+func (c *crossed) reveals(cells *job.Summary) string {
+	return fmt.Sprintf("the whole table: how many selected rows there are in each of the %d cells of %s by %s",
+		cells.Cells(), c.rows.column.Name, c.columns.column.Name)
+}
+
+// FinishSums implements Summarizer.
+func (o OddsRatio) FinishSums(p *Plan, sums Opened) (*Result, error) {
+	c := p.Detail.(*crossed)
+	flat, rows, err := cells(p, sums[cellCounts])
+	if err != nil {
+		return nil, err
+	}
+	first, second := c.margins(flat)
+	row, column := nonzero(first), nonzero(second)
+	if end := p.ending(rows, map[string]bool{
+		statusFewRows:    len(row) < 2 || len(column) < 2,
+		statusManyLevels: len(row) > 2 || len(column) > 2,
+	}); end != nil {
+		return end, nil
+	}
+	return o.Finish(p, sums)
+}
+
+// margins returns the sums of a table's rows and of its columns.
+func (c *crossed) margins(flat []int64) (rows, columns []int64) {
+	rows, columns = make([]int64, len(c.rows.levels)), make([]int64, len(c.columns.levels))
+	for cell, n := range flat {
+		rows[cell/len(columns)] += n
+		columns[cell%len(columns)] += n
+	}
+	return rows, columns
+}
+
 // Finish implements Analysis.
 func (OddsRatio) Finish(p *Plan, opened Opened) (*Result, error) {
 	c := p.Detail.(*crossed)
@@ -105,19 +149,15 @@ func (OddsRatio) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	rowSums, columnSums := make([]int64, len(c.rows.levels)), make([]int64, len(c.columns.levels))
-	for cell, n := range flat {
-		rowSums[cell/len(columnSums)] += n
-		columnSums[cell%len(columnSums)] += n
-	}
-	row, column := nonzero(rowSums), nonzero(columnSums)
+	rows, columns := c.margins(flat)
+	row, column := nonzero(rows), nonzero(columns)
 	if len(row) != 2 || len(column) != 2 {
 		return nil, errImpossible
 	}
 	var t fourfold
 	for i := range 2 {
 		for k := range 2 {
-			t[i][k] = flat[row[i]*len(columnSums)+column[k]]
+			t[i][k] = flat[row[i]*len(c.columns.levels)+column[k]]
 		}
 	}
 	low, high := t.interval()

@@ -13,10 +13,11 @@ import (
 	"consilium/mpc/rss"
 )
 
-// Open turns the three parties' sealed shares into the job's outputs in the
-// clear, at their recipient. It trusts none of its arguments but the roster
-// file and the key: it derives plan and session itself, checks every party's
-// signature, and compares both copies of each component of the sharing.
+// Open turns the sealed shares of a job into its outputs in the clear, at their
+// recipient. It trusts none of its arguments but the roster file and the key: it
+// derives plan and session itself, checks the signature of every node that seals,
+// and compares what several of them must have alike: both copies of each component
+// of a sharing, or under engine mhe what each site switched.
 func Open(signed *job.Signed, file *job.RosterFile, decisions []job.Decision, shares []job.SealedShare, recipientKey []byte) (Opened, *Plan, error) {
 	b, err := bind(PlanJob, signed, file, decisions)
 	if err != nil {
@@ -42,8 +43,17 @@ func (b *binding) open(shares []job.SealedShare, recipientKey []byte) (Opened, e
 	if err != nil {
 		return nil, err
 	}
+	if b.plan.collective() {
+		return b.openSums(key, ordered)
+	}
+	return b.openShares(key, ordered)
+}
+
+// openShares puts the sharings of three parties together.
+func (b *binding) openShares(key hpke.PrivateKey, ordered []*job.SealedShare) (Opened, error) {
 	opened := Opened{}
 	for i, o := range b.plan.revealed() {
+		var err error
 		parts := make([]rss.Vec128, len(ordered))
 		for role, share := range ordered {
 			if parts[role], err = b.openOutput(key, share.Party, o, share.Outputs[i].Ciphertext); err != nil {
@@ -57,16 +67,17 @@ func (b *binding) open(shares []job.SealedShare, recipientKey []byte) (Opened, e
 	return opened, nil
 }
 
-// checkShares returns the shares in the order of the parties' roles: exactly
-// one of each party, signed by it for this job and session, with the plan's
-// outputs in the plan's order.
+// checkShares returns the shares in the order of the sealers' roles: exactly one
+// of each, signed by it for this job and session, with the plan's outputs in the
+// plan's order.
 func (b *binding) checkShares(shares []job.SealedShare) ([]*job.SealedShare, error) {
-	ordered := make([]*job.SealedShare, len(b.roster.Parties))
+	sealers := b.roster.Sealers(b.job)
+	ordered := make([]*job.SealedShare, len(sealers))
 	for i := range shares {
 		share := &shares[i]
-		role := slices.Index(b.roster.Parties, share.Party)
+		role := slices.Index(sealers, share.Party)
 		if role < 0 {
-			return nil, fmt.Errorf("a share is of %q, which is no party of the roster", share.Party)
+			return nil, fmt.Errorf("a share is of %.64q, which seals nothing of this job", share.Party)
 		}
 		if ordered[role] != nil {
 			return nil, fmt.Errorf("there are two shares of %s", share.Party)
@@ -77,24 +88,33 @@ func (b *binding) checkShares(shares []job.SealedShare) ([]*job.SealedShare, err
 		if err := share.Verify(b.id, b.roster.NodeKey(b.roster.NodeIndex(share.Party))); err != nil {
 			return nil, err
 		}
-		if !slices.EqualFunc(share.Outputs, b.plan.revealed(), func(s job.SealedOutput, o Output) bool { return s.Name == o.Name }) {
+		if !slices.EqualFunc(share.Outputs, b.plan.sealed(role), func(s job.SealedOutput, name string) bool { return s.Name == name }) {
 			return nil, fmt.Errorf("the share of %s has other outputs than the job's plan; do all run the same version?", share.Party)
 		}
 		ordered[role] = share
 	}
 	for role, share := range ordered {
 		if share == nil {
-			return nil, fmt.Errorf("the share of %s is missing", b.roster.Parties[role])
+			return nil, fmt.Errorf("the share of %s is missing", sealers[role])
 		}
 	}
 	return ordered, nil
 }
 
-func (b *binding) openOutput(key hpke.PrivateKey, party string, o Output, sealed []byte) (rss.Vec128, error) {
+// openSealed opens an output that was sealed to the recipient.
+func (b *binding) openSealed(key hpke.PrivateKey, party, output string, sealed []byte) ([]byte, error) {
 	_, kdf, aead := suite()
-	plain, err := hpke.Open(key, kdf, aead, job.SealInfo(b.id, b.session, party, o.Name), sealed)
+	plain, err := hpke.Open(key, kdf, aead, job.SealInfo(b.id, b.session, party, output), sealed)
 	if err != nil {
-		return rss.Vec128{}, fmt.Errorf("output %s of %s cannot be opened: it was not sealed for this job by that party", o.Name, party)
+		return nil, fmt.Errorf("output %s of %s cannot be opened: it was not sealed for this job by that party", output, party)
+	}
+	return plain, nil
+}
+
+func (b *binding) openOutput(key hpke.PrivateKey, party string, o Output, sealed []byte) (rss.Vec128, error) {
+	plain, err := b.openSealed(key, party, o.Name, sealed)
+	if err != nil {
+		return rss.Vec128{}, err
 	}
 	share, err := decodeShare(plain, o.Len)
 	if err != nil {

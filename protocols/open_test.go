@@ -131,7 +131,7 @@ func TestOpenRefuses(t *testing.T) {
 			x[2].Party = "hospital-4"
 			s.resign(tr, &x[2])
 			return x
-		}, `"hospital-4", which is no party`},
+		}, `"hospital-4", which seals nothing of this job`},
 		{"another session of the same job", func(x []job.SealedShare) []job.SealedShare {
 			x[2] = again.shares[2]
 			return x

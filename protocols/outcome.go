@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 
+	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
@@ -193,8 +194,12 @@ func (p *Plan) Compute(s *mpc.Session, in Inputs) map[string]rss.Vec128 {
 	return p.settle(s.Step("outcome"), p.analysis.Compute(s.Step("analysis"), p, in))
 }
 
-// revealed are all outputs that leave the session: the status, and the plan's.
+// revealed are all outputs that leave the session: the plan's and, of the engine
+// shares, the status. Of sums the recipient finds it.
 func (p *Plan) revealed() []Output {
+	if p.Engine == job.EngineMHE {
+		return p.Outputs
+	}
 	return slices.Concat([]Output{{Name: statusOutput, Len: 1}}, p.Outputs)
 }
 

@@ -34,10 +34,19 @@ func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("where: %w", err)
 	}
-	p, err := a.Plan(j, d, r.Disclosure)
+	plan := a.Plan
+	if j.Engine == job.EngineMHE {
+		s, err := summarizer(a, d, r.Disclosure)
+		if err != nil {
+			return nil, err
+		}
+		plan = s.PlanSums
+	}
+	p, err := plan(j, d, r.Disclosure)
 	if err != nil {
 		return nil, err
 	}
+	p.Engine = j.Engine
 	p.Analysis, p.Dataset, p.Where, p.Filter, p.analysis = a.Name(), d, where, oneLine(j.Where), a
 	p.MinCount = r.Disclosure.MinCount
 	if err := p.check(); err != nil {
@@ -58,12 +67,8 @@ func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 	if !ok {
 		return nil, fmt.Errorf("study %s has no dataset %.64q: %s", r.Study, j.Dataset, job.Near(j.Dataset, r.DatasetNames()))
 	}
-	switch j.Engine {
-	case "shares":
-	case "mhe":
-		return nil, &Unsupported{What: `engine "mhe"`, Hint: "it has the engine shares"}
-	default:
-		return nil, fmt.Errorf("there is no engine %.64q; known: shares", j.Engine)
+	if engines := []string{job.EngineShares, job.EngineMHE}; !slices.Contains(engines, j.Engine) {
+		return nil, fmt.Errorf("there is no engine %.64q; known: %s", j.Engine, strings.Join(engines, ", "))
 	}
 	if _, ok := recipient(j, r); !ok {
 		return nil, errors.New("the job's recipient key belongs to no client of the roster; results go to the study's clients only")
@@ -81,7 +86,7 @@ func recipient(j *job.Job, r *job.Roster) (*job.Client, bool) {
 }
 
 // check refuses a plan whose sums may overflow for the declared rows, or whose
-// vectors are too long.
+// vectors are too long. Under engine mhe it lays out the sums.
 func (p *Plan) check() error {
 	for i := range p.Summaries {
 		if err := p.Summaries[i].Check(&p.Dataset.Schema, p.Dataset.Rows()); err != nil {
@@ -94,6 +99,9 @@ func (p *Plan) check() error {
 	}
 	if n := max(p.sums(), revealed); n > MaxElements {
 		return fmt.Errorf("the result would have %d numbers, at most %d are possible; ask for fewer groups or columns", n, MaxElements)
+	}
+	if p.Engine == job.EngineMHE {
+		return p.layOut()
 	}
 	return nil
 }
@@ -119,7 +127,7 @@ func (p *Plan) Uses() []string {
 	for _, s := range p.Summaries {
 		used = append(used, s.Complete...)
 		for _, g := range s.Groups {
-			used = append(used, g.Column)
+			used = append(used, g.Reads()...)
 		}
 		for _, t := range s.Terms {
 			used = append(used, t...)
@@ -143,10 +151,7 @@ func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
 	for _, s := range p.Reveals {
 		lines = append(lines, "  - "+s)
 	}
-	lines = append(lines, "Or nothing but one of these words: "+strings.Join(p.words(), ", ")+".")
-	if p.MinCount > 0 {
-		lines[len(lines)-1] += fmt.Sprintf(" The study hides every result that tells of fewer than %d patients.", p.MinCount)
-	}
+	lines = append(lines, p.otherwise())
 	var sites []string
 	for _, s := range p.Dataset.Sites {
 		plural := "s"
@@ -159,18 +164,48 @@ func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
 	if p.Filter != "" {
 		rows = "the rows where " + p.Filter
 	}
-	var parties []string
-	for _, name := range r.Parties {
+	return append(lines,
+		fmt.Sprintf("It is taken over %s of dataset %s at %s.", rows, p.Dataset.Name, strings.Join(sites, ", ")),
+		p.computedBy(r),
+		"Every node and the coordinator see the question: the analysis, its arguments, the filter and the declared numbers of rows.")
+}
+
+// otherwise says what the recipient learns where there is no result.
+func (p *Plan) otherwise() string {
+	words := strings.Join(p.words(), ", ")
+	if p.Engine == job.EngineMHE {
+		return "The result may be one of these words instead: " + words + ". The sums are shown all the same."
+	}
+	text := "Or nothing but one of these words: " + words + "."
+	if p.MinCount > 0 {
+		text += fmt.Sprintf(" The study hides every result that tells of fewer than %d patients.", p.MinCount)
+	}
+	return text
+}
+
+// computedBy says who computes, and what it takes for them to learn anything.
+func (p *Plan) computedBy(r *job.Roster) string {
+	if p.Engine != job.EngineMHE {
+		return fmt.Sprintf("It is computed by %s on random shares: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do.", people(r, r.Parties))
+	}
+	var sites []string
+	for _, s := range p.Dataset.Sites {
+		sites = append(sites, s.Node)
+	}
+	return fmt.Sprintf("It is computed by all %d sites, %s, who add up their sums under a collective key: no group of them short of all that keeps to the protocol learns anything of another's rows or sums, or of the result; the recipient learns the totals and no site's own.", len(sites), people(r, sites))
+}
+
+// people lists nodes with their organisations.
+func people(r *job.Roster, nodes []string) string {
+	list := make([]string, len(nodes))
+	for i, name := range nodes {
 		organisation := ""
 		if n, ok := r.Node(name); ok {
 			organisation = n.Organisation
 		}
-		parties = append(parties, person(name, organisation))
+		list[i] = person(name, organisation)
 	}
-	return append(lines,
-		fmt.Sprintf("It is taken over %s of dataset %s at %s.", rows, p.Dataset.Name, strings.Join(sites, ", ")),
-		fmt.Sprintf("It is computed by %s on random shares: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do.", strings.Join(parties, ", ")),
-		"Every node and the coordinator see the question: the analysis, its arguments, the filter and the declared numbers of rows.")
+	return strings.Join(list, ", ")
 }
 
 func person(name, organisation string) string {
@@ -182,21 +217,30 @@ func person(name, organisation string) string {
 
 // Finish derives the result from what the recipient opened.
 func (p *Plan) Finish(opened Opened) (*Result, error) {
-	for _, o := range p.revealed() {
-		if len(opened[o.Name]) != o.Len {
-			return nil, fmt.Errorf("%s: the opened result lacks %s", p.Analysis, o.Name)
-		}
+	finish := p.finishShares
+	if p.Engine == job.EngineMHE {
+		finish = p.finishSums
 	}
-	word, err := p.statusWord(opened)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
-	}
-	if word != statusOK {
-		return &Result{Status: word, Reason: explanations[word]}, nil
-	}
-	result, err := p.analysis.Finish(p, opened)
+	result, err := finish(opened)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
 	}
 	return result, nil
+}
+
+// finishShares reads the status, and the figures where it is "ok".
+func (p *Plan) finishShares(opened Opened) (*Result, error) {
+	for _, o := range p.revealed() {
+		if len(opened[o.Name]) != o.Len {
+			return nil, fmt.Errorf("the opened result lacks %s", o.Name)
+		}
+	}
+	word, err := p.statusWord(opened)
+	if err != nil {
+		return nil, err
+	}
+	if word != statusOK {
+		return &Result{Status: word, Reason: explanations[word]}, nil
+	}
+	return p.analysis.Finish(p, opened)
 }

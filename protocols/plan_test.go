@@ -67,9 +67,9 @@ func TestUnsupported(t *testing.T) {
 	for _, name := range planned() {
 		check(`analysis "`+name+`"`, s.job(ask{"ward", name, "", `{"anything":1}`}))
 	}
-	j := s.job(sexCounts)
-	j.Engine = "mhe"
-	check(`engine "mhe"`, j)
+	j := s.job(ask{"ward", "pca", "", `{"columns":["age","dose"]}`})
+	j.Engine = job.EngineMHE
+	check(`analysis "pca" with engine "mhe"`, j)
 	for _, a := range Analyses() {
 		if got, err := Lookup(a.Name()); err != nil || got != a {
 			t.Errorf("%s is not found: %v", a.Name(), err)
@@ -183,6 +183,8 @@ func FuzzPlan(f *testing.F) {
 	f.Add("histogram", "age BETWEEN 3 AND 50", `{"column":"dose","edges":[0,0.25,1e9]}`)
 	f.Add("histogram", "", `{"column":"age","edges":[-1e40,1e40]}`)
 	f.Add("describe", "((((", `{"columns":[[]],"by":null}`)
+	f.Add("kaplanmeier", "", `{"time":"age","event":"sex = 'f'","times":[3,50.5]}`)
+	f.Add("logrank", "", `{"time":"dose","event":"grade > 2","group":"sex"}`)
 	f.Add("cox", "", `{"columns":{"a":1}}`)
 	s := fiveWards(f)
 	base := s.job(sexCounts)
@@ -192,16 +194,19 @@ func FuzzPlan(f *testing.F) {
 		if decodeJSON(args, &j.Args) != nil {
 			return
 		}
-		plan, err := PlanJob(&j, s.roster.Roster)
-		if err != nil {
-			return
-		}
-		if len(plan.Outputs) == 0 || len(plan.Reveals) == 0 || len(plan.Uses()) == 0 {
-			t.Fatalf("an empty plan: %+v", plan)
-		}
-		for _, o := range plan.Outputs {
-			if o.Len < 1 || o.Len > MaxElements {
-				t.Fatalf("output %s has length %d", o.Name, o.Len)
+		for _, engine := range []string{job.EngineShares, job.EngineMHE} {
+			j.Engine = engine
+			plan, err := PlanJob(&j, s.roster.Roster)
+			if err != nil {
+				continue
+			}
+			if len(plan.Outputs) == 0 || len(plan.Reveals) == 0 || len(plan.Uses()) == 0 {
+				t.Fatalf("an empty plan: %+v", plan)
+			}
+			for _, o := range plan.Outputs {
+				if o.Len < 1 || o.Len > MaxElements {
+					t.Fatalf("output %s has length %d", o.Name, o.Len)
+				}
 			}
 		}
 	})

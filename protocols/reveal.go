@@ -36,17 +36,24 @@ func decodeShare(b []byte, n int) (rss.Vec128, error) {
 	return rss.Vec128{A: v.Decode(b[:half]), B: v.Decode(b[half:])}, nil
 }
 
-// reveal seals this party's share of every output to the job's recipient and
-// signs it. It is the only way in which a result leaves the session.
-func (w *work) reveal(s *mpc.Session, outputs map[string]rss.Vec128) *job.SealedShare {
-	kem, kdf, aead := suite()
+// recipientKey returns the key to which the result is sealed.
+func (w *work) recipientKey(s *mpc.Session) hpke.PublicKey {
+	kem, _, _ := suite()
 	to, err := kem.NewPublicKey(w.job.Recipient)
 	if err != nil {
 		s.Fail(fmt.Errorf("the job's recipient key: %w", err))
 	}
+	return to
+}
+
+// reveal seals this party's share of every output to the job's recipient and
+// signs it. With revealPart it is the only way in which a result leaves the session.
+func (w *work) reveal(s *mpc.Session, outputs map[string]rss.Vec128) *job.SealedShare {
+	to := w.recipientKey(s)
 	if s.Err() != nil {
 		return nil
 	}
+	_, kdf, aead := suite()
 	share := &job.SealedShare{Party: w.Self, Session: w.session}
 	for _, o := range w.plan.revealed() {
 		info := job.SealInfo(w.id, w.session, w.Self, o.Name)

@@ -219,9 +219,9 @@ func sumEach(s *mpc.Session, columns []rss.Vec) rss.Vec {
 }
 
 // inParts cuts a vector into k of one length. Local.
-func inParts(s *mpc.Session, x rss.Vec, k int) []rss.Vec {
+func inParts[V ring.Vector[V]](s *mpc.Session, x rss.Share[V], k int) []rss.Share[V] {
 	n := x.Len() / k
-	out := make([]rss.Vec, k)
+	out := make([]rss.Share[V], k)
 	for i := range out {
 		out[i] = rss.Slice(s, x, i*n, (i+1)*n)
 	}

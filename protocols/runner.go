@@ -43,17 +43,26 @@ func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
 		s.Fail(w.cause(s, agreeErr))
 		return nil, s.Err()
 	}
-	inputs := w.seal(s)
-	var share *job.SealedShare
-	if w.isParty() {
-		outputs := w.plan.Compute(s.Step(stepCompute), inputs)
-		share = w.reveal(s.Step(stepReveal), outputs)
-	}
+	share := w.produce(s)
 	w.end(s.Step(stepEnd))
 	if err := settle(s); err != nil {
 		return nil, err
 	}
 	return share, nil
+}
+
+// produce does the work of the job's engine. It returns this node's share of the
+// result; nodes that seal none get nil.
+func (w *work) produce(s *mpc.Session) *job.SealedShare {
+	if w.plan.collective() {
+		return w.sumTogether(s)
+	}
+	inputs := w.seal(s)
+	if !w.isParty() {
+		return nil
+	}
+	outputs := w.plan.Compute(s.Step(stepCompute), inputs)
+	return w.reveal(s.Step(stepReveal), outputs)
 }
 
 // settle returns what ended the session, if anything did. Where that was the
@@ -71,9 +80,10 @@ func ownSeeds(ctx context.Context) (mpc.Seeds, error) {
 	return mpc.Agree(ctx, mpc.Agreement{})
 }
 
-// agree makes the parties' pairwise seeds; a site needs only its own.
+// agree makes the parties' pairwise seeds. A site needs only its own, and under
+// engine mhe nobody shares any.
 func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
-	if !w.isParty() {
+	if !w.isParty() || w.plan.collective() {
 		return ownSeeds(ctx)
 	}
 	w.report(Agreeing, "")
@@ -98,17 +108,17 @@ func (w *work) end(s *mpc.Session) {
 	for _, p := range w.parties {
 		switch {
 		case p == w.self || s.Err() != nil:
-		case w.isParty():
-			s.Recv(p, 0) // parties are never far apart
+		case w.isParty() && !w.plan.collective():
+			s.Recv(p, 0) // the three parties are never far apart
 		default:
 			w.awaitEnd(s, p)
 		}
 	}
 }
 
-// awaitEnd is a site's wait for a party. Computing may take longer than a single
-// receive may, so only the job's own deadline bounds it, beside the party's abort
-// and the loss of its link.
+// awaitEnd is a site's wait for a party, or under engine mhe for another site. What
+// that still has to do may take longer than a single receive may, so only the job's
+// own deadline bounds it, beside the other's abort and the loss of its link.
 func (w *work) awaitEnd(s *mpc.Session, p mpc.PartyID) {
 	_, err := w.Transport.Recv(s.Context(), p, mpc.Channel{Session: s.ID(), Step: s.Path()})
 	if err != nil {

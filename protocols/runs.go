@@ -65,7 +65,7 @@ func (r *runs) sums(s *mpc.Session, through, before []rss.Vec128) (ends, starts 
 	}
 	there = rss.Permute(s.Step("turn"), r.mirror, there...)
 	gains := rss.Mul(s.Step("gains"), rss.Sub(s, rss.Concat(s, there...), rss.Concat(s, own...)), rss.Concat(s, flags...))
-	for i, gain := range cutInto(s, gains, len(flags)) {
+	for i, gain := range inParts(s, gains, len(flags)) {
 		sum := rss.PrefixSum(s, gain)
 		if i < len(through) {
 			ends = append(ends, sum)
@@ -81,14 +81,4 @@ func (r *runs) totals(s *mpc.Session, x rss.Vec) rss.Vec {
 	sum := rss.PrefixSum(s, x)
 	end := rss.Permute(s.Step("turn"), r.mirror, sum)[0]
 	return rss.Mul(s.Step("own"), rss.Narrow(s, r.first), rss.Add(s, rss.Sub(s, end, sum), x))
-}
-
-// cutInto cuts a vector into k of one length. Local.
-func cutInto[V ring.Vector[V]](s *mpc.Session, x rss.Share[V], k int) []rss.Share[V] {
-	n := x.Len() / k
-	out := make([]rss.Share[V], k)
-	for i := range out {
-		out[i] = rss.Slice(s, x, i*n, (i+1)*n)
-	}
-	return out
 }

@@ -85,6 +85,9 @@ func (w *work) summaries(ctx context.Context) (ring.Vec128, error) {
 			if !isInt128(x) {
 				return nil, fmt.Errorf("a sum of summary %s does not fit 128 bits; check the declared ranges against the file", summary.Name)
 			}
+			if l := w.plan.layout; l != nil && x.BitLen() > l.Bits {
+				return nil, fmt.Errorf("a sum of summary %s is beyond what the declared ranges allow; check them against the file", summary.Name)
+			}
 		}
 		out = append(out, ring.FromBig(vectors[i])...)
 	}

@@ -86,9 +86,9 @@ func (t *Task) Sessions() (confirm, run mpc.SessionID, err error) {
 
 // Run does this node's part: it confirms the session with every node, seals the
 // node's own rows if it is a site, computes if it is a party, and returns the
-// party's share of the result, sealed to the recipient and signed. Nodes that
-// are no party get nil. Parties and sites return when all parties have sealed;
-// a node that is neither only confirms.
+// party's share of the result, sealed to the recipient and signed. Under engine mhe
+// the sites are the parties. Nodes that are no party get nil. Parties and sites
+// return when all parties have sealed; a node that is neither only confirms.
 //
 // After an error all others end too, with an error that names the cause. All
 // goroutines of the run have ended when Run returns. The context should have

@@ -186,54 +186,65 @@ func (TTest) Finish(p *Plan, opened Opened) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups := nonzero(n)
-	if len(groups) != 2 {
+	if len(nonzero(n)) != 2 {
 		return nil, errImpossible
 	}
-	test := &studentTest{level: t.level}
-	for _, i := range groups {
-		mean := new(big.Rat).SetFrac(opened[groupSums][i], big.NewInt(n[i]))
-		test.means = append(test.means, mean.Mul(mean, t.value.StepRat()))
-	}
-	test.difference = new(big.Rat).Sub(test.means[0], test.means[1])
+	var e meanError
 	if t.pooled {
-		err = t.pooledError(test, opened, n[groups[0]], n[groups[1]])
+		e, err = readPooled(opened, n)
 	} else {
-		err = t.welchError(test, opened)
+		e, err = t.readWelch(opened)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Status: statusOK, Value: test.value(), Tables: []Table{t.table(p, test, n, groups)}}, nil
+	return t.result(p, n, opened[groupSums], e), nil
 }
 
-// step is the value of one step of the column.
-func (t *twoSample) step() float64 {
-	step, _ := t.value.StepRat().Float64()
-	return step
-}
+// meanError is the standard error of the difference of the means, in steps, with
+// its degrees of freedom.
+type meanError struct{ se, df float64 }
 
-func (t *twoSample) welchError(test *studentTest, opened Opened) error {
+func (t *twoSample) readWelch(opened Opened) (meanError, error) {
 	variance, err := readReals(opened[welchVariance])
 	if err != nil || variance[0] <= 0 {
-		return errImpossible
+		return meanError{}, errImpossible
 	}
 	inverse, err := readFixed(opened[welchDF], t.inverseFrac(), 2)
 	if err != nil || inverse[0] <= 0 {
-		return errImpossible
+		return meanError{}, errImpossible
 	}
-	test.se, test.df = math.Sqrt(variance[0])*t.step(), 1/inverse[0]
-	return nil
+	return meanError{math.Sqrt(variance[0]), 1 / inverse[0]}, nil
 }
 
-func (t *twoSample) pooledError(test *studentTest, opened Opened, first, second int64) error {
+func readPooled(opened Opened, n []int64) (meanError, error) {
 	within, err := readReals(opened[pooledSquares])
-	if err != nil || within[0] <= 0 || first+second < 3 {
-		return errImpossible
+	if err != nil || within[0] <= 0 || sum(n) < 3 {
+		return meanError{}, errImpossible
 	}
-	test.df = float64(first + second - 2)
-	test.se = math.Sqrt(within[0]/test.df*(1/float64(first)+1/float64(second))) * t.step()
-	return nil
+	return pooledError(within[0], n), nil
+}
+
+// pooledError follows from the sum of squares within two groups of such sizes.
+func pooledError(within float64, n []int64) meanError {
+	df, perRow := float64(sum(n)-2), 0.0
+	for _, i := range nonzero(n) {
+		perRow += 1 / float64(n[i])
+	}
+	return meanError{math.Sqrt(within / df * perRow), df}
+}
+
+// result tells of the two groups that have rows.
+func (t *twoSample) result(p *Plan, n []int64, sums []*big.Int, e meanError) *Result {
+	step, _ := t.value.StepRat().Float64()
+	test := &studentTest{level: t.level, se: e.se * step, df: e.df}
+	groups := nonzero(n)
+	for _, i := range groups {
+		mean := new(big.Rat).SetFrac(sums[i], big.NewInt(n[i]))
+		test.means = append(test.means, mean.Mul(mean, t.value.StepRat()))
+	}
+	test.difference = new(big.Rat).Sub(test.means[0], test.means[1])
+	return &Result{Status: statusOK, Value: test.value(), Tables: []Table{t.table(p, test, n, groups)}}
 }
 
 // table prints the groups and their difference.

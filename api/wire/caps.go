@@ -2,11 +2,13 @@ package wire
 
 import "time"
 
-// Caps of messages. Three shares fit into one reply of MaxResult, one share
-// into a report.
+// Caps of messages. All shares of a result fit into one reply of MaxResult: those
+// of the three compute parties, or the first site's and as many parts as there can
+// be further sites. One share fits into a report.
 const (
 	MaxRequest = 4 << 20               // a client's request, in bytes
-	MaxShare   = 20 << 20              // a party's ciphertexts, in bytes
+	MaxShare   = 20 << 20              // a node's outputs, in bytes
+	MaxPart    = 64 << 10              // the same, of each site but the first, where all sites seal
 	MaxResult  = 64 << 20              // a reply to Fetch, in bytes
 	MaxReport  = MaxShare + MaxRequest // any message to the coordinator, in bytes
 	MaxOutputs = 4096                  // outputs of a share

@@ -65,7 +65,7 @@ func checkShare(t *testing.T, s *job.SealedShare) {
 	}
 	size := 0
 	for _, o := range s.Outputs {
-		if size += len(o.Ciphertext); o.Name != job.Printable(o.Name, MaxName) {
+		if size += len(o.Name) + len(o.Ciphertext); o.Name != job.Printable(o.Name, MaxName) {
 			t.Errorf("output %q", o.Name)
 		}
 	}

@@ -127,7 +127,6 @@ func ShareFrom(m *api.SealedShare) (*job.SealedShare, error) {
 		return nil, fmt.Errorf("sealed share has %d outputs, it takes 1 to %d", n, MaxOutputs)
 	}
 	s := &job.SealedShare{Party: m.GetParty(), Session: session, Signature: m.GetSignature()}
-	size := 0
 	for _, o := range m.GetOutputs() {
 		if err := printable("sealed share: an output", o.GetName()); err != nil {
 			return nil, err
@@ -135,13 +134,21 @@ func ShareFrom(m *api.SealedShare) (*job.SealedShare, error) {
 		if len(o.GetCiphertext()) == 0 {
 			return nil, fmt.Errorf("sealed share: output %s is empty", o.GetName())
 		}
-		size += len(o.GetCiphertext())
 		s.Outputs = append(s.Outputs, job.SealedOutput{Name: o.GetName(), Ciphertext: o.GetCiphertext()})
 	}
-	if size > MaxShare {
+	if size := Size(s); size > MaxShare {
 		return nil, fmt.Errorf("sealed share has %d bytes, at most %d are allowed; ask for less in one job", size, MaxShare)
 	}
 	return s, nil
+}
+
+// Size is what MaxShare and MaxPart cap of a share: its outputs with their names.
+func Size(s *job.SealedShare) int {
+	size := 0
+	for _, o := range s.Outputs {
+		size += len(o.Name) + len(o.Ciphertext)
+	}
+	return size
 }
 
 // ShareTo is the message of a sealed share.

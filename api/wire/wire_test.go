@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,7 +113,7 @@ func TestShareForm(t *testing.T) {
 		"no name":      {func(m *api.SealedShare) { m.Outputs[0].Name = "" }, "no printable name"},
 		"hostile name": {func(m *api.SealedShare) { m.Outputs[0].Name = "\x1b[2J" }, "no printable name"},
 		"empty":        {func(m *api.SealedShare) { m.Outputs[0].Ciphertext = nil }, "output n is empty"},
-		"size":         {func(m *api.SealedShare) { m.Outputs[0].Ciphertext = make([]byte, MaxShare+1) }, "20971521 bytes, at most 20971520"},
+		"size":         {func(m *api.SealedShare) { m.Outputs[0].Ciphertext = make([]byte, MaxShare+1) }, "20971522 bytes, at most 20971520"},
 	} {
 		m := goodShare()
 		c.change(m)
@@ -126,7 +127,7 @@ func TestShareForm(t *testing.T) {
 // TestResultFitsIntoAReply builds the largest reply that the caps allow.
 func TestResultFitsIntoAReply(t *testing.T) {
 	outputs := make([]*api.SealedOutput, MaxOutputs)
-	blob := make([]byte, MaxShare/MaxOutputs)
+	blob := make([]byte, MaxShare/MaxOutputs-MaxName)
 	for i := range outputs {
 		outputs[i] = &api.SealedOutput{Name: strings.Repeat("n", MaxName), Ciphertext: blob}
 	}
@@ -145,6 +146,12 @@ func TestResultFitsIntoAReply(t *testing.T) {
 	}
 	if n := proto.Size(reply); n > MaxResult {
 		t.Errorf("a reply may have %d bytes, at most %d are sent", n, MaxResult)
+	}
+	part := proto.CloneOf(share)
+	part.Outputs = slices.Repeat([]*api.SealedOutput{{Name: "n", Ciphertext: make([]byte, MaxPart/MaxOutputs-1)}}, MaxOutputs)
+	reply.Shares = append(reply.Shares[:1], slices.Repeat([]*api.SealedShare{part}, job.MaxNodes-1)...)
+	if n := proto.Size(reply); n > MaxResult {
+		t.Errorf("a reply of all sites may have %d bytes, at most %d are sent", n, MaxResult)
 	}
 	if n := proto.Size(share); n > MaxReport-1024 {
 		t.Errorf("a share may have %d bytes, at most %d are received", n, MaxReport)

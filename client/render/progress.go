@@ -18,7 +18,7 @@ import (
 // order, and Close at the end whatever came of the job.
 type Progress struct {
 	out   io.Writer
-	party map[string]bool // the compute parties
+	party map[string]bool // the nodes that compute and seal
 	level map[string]int  // how far each node of the roster has come
 	said  map[string]bool // plain lines so far: several nodes report the same phase
 	bar   *bar            // nil: plain lines
@@ -39,12 +39,12 @@ const (
 
 // NewProgress shows progress on out: a bar that is drawn over itself on a
 // terminal, else one line for each thing that changes.
-func NewProgress(out io.Writer, terminal bool, roster *job.Roster) *Progress {
+func NewProgress(out io.Writer, terminal bool, roster *job.Roster, j *job.Job) *Progress {
 	p := &Progress{out: out, party: make(map[string]bool), level: make(map[string]int), said: make(map[string]bool)}
 	for _, name := range roster.Names() {
 		p.level[name] = 0
 	}
-	for _, name := range roster.Parties {
+	for _, name := range roster.Sealers(j) {
 		p.party[name] = true
 	}
 	if terminal {

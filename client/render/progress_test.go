@@ -14,6 +14,8 @@ var roster = &job.Roster{
 	Parties: []string{"aare", "birs", "emme"},
 }
 
+var asked = &job.Job{Dataset: "visits", Engine: job.EngineShares}
+
 // way is a job's way as coordinator and nodes report it.
 var way = []client.Event{
 	{Sequence: 1, State: client.Queued, Phase: "queued"},
@@ -42,7 +44,7 @@ var way = []client.Event{
 
 func TestProgressLines(t *testing.T) {
 	var out strings.Builder
-	p := NewProgress(&out, false, roster)
+	p := NewProgress(&out, false, roster, asked)
 	for _, e := range way {
 		p.Event(e)
 	}
@@ -50,9 +52,24 @@ func TestProgressLines(t *testing.T) {
 	golden(t, "progress.txt", out.String())
 }
 
+// TestProgressUnderMHE: the nodes that go all the way are the sites.
+func TestProgressUnderMHE(t *testing.T) {
+	joint := *roster
+	joint.Datasets = []job.Dataset{{Name: "visits", Sites: []job.Site{{Node: "birs"}, {Node: "thur"}}}}
+	p := NewProgress(&strings.Builder{}, false, &joint, &job.Job{Dataset: "visits", Engine: job.EngineMHE})
+	for _, name := range joint.Names() {
+		for _, phase := range []string{"accepted", "confirming", "sealing", "computing", "revealing", "done"} {
+			p.Event(client.Event{Node: name, Phase: phase})
+		}
+	}
+	if want := 2*partyLevels + 2*siteLevels; p.done() != want {
+		t.Errorf("%d levels, want %d", p.done(), want)
+	}
+}
+
 func TestProgressOfARejection(t *testing.T) {
 	var out strings.Builder
-	p := NewProgress(&out, false, roster)
+	p := NewProgress(&out, false, roster, asked)
 	p.Event(client.Event{Sequence: 1, State: client.Deciding, Node: "birs", Phase: "rejected", Detail: "column sex is not allowed"})
 	p.Event(client.Event{Sequence: 2, State: client.Rejected, Phase: "rejected", Detail: "birs: column sex is not allowed"})
 	p.Close()
@@ -65,7 +82,7 @@ func TestProgressOfARejection(t *testing.T) {
 // that the goroutine ends (goleak) however the job ended.
 func TestProgressBar(t *testing.T) {
 	var out bytes.Buffer
-	p := NewProgress(&out, true, roster)
+	p := NewProgress(&out, true, roster, asked)
 	for _, e := range way {
 		p.Event(e)
 	}
@@ -76,7 +93,7 @@ func TestProgressBar(t *testing.T) {
 		}
 	}
 	out.Reset()
-	p = NewProgress(&out, true, roster)
+	p = NewProgress(&out, true, roster, asked)
 	p.Event(way[0])
 	p.Event(client.Event{Sequence: 2, Node: "birs", Phase: "rejected", Detail: "not allowed"})
 	p.Close()
@@ -87,7 +104,7 @@ func TestProgressBar(t *testing.T) {
 
 func TestProgressOfInventedNodes(t *testing.T) {
 	var out strings.Builder
-	p := NewProgress(&out, false, roster)
+	p := NewProgress(&out, false, roster, asked)
 	for _, name := range []string{"aare", "nobody", "noone"} {
 		p.Event(client.Event{Sequence: 1, State: client.Deciding, Node: name, Phase: "accepted"})
 	}
@@ -98,7 +115,7 @@ func TestProgressOfInventedNodes(t *testing.T) {
 }
 
 func TestProgressNeverGoesBack(t *testing.T) {
-	p := NewProgress(&strings.Builder{}, false, roster)
+	p := NewProgress(&strings.Builder{}, false, roster, asked)
 	last := 0
 	for _, e := range way {
 		p.Event(e)

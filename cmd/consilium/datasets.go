@@ -162,6 +162,7 @@ func writeStudyLines(w io.Writer) {
 # study: NAME
 # parties: [NODE-1, NODE-2, NODE-3]  # the computing nodes, of three organisations
 # disclosure: {min_count: 0, allow_minimum: false, allow_maximum: false}
+# overlay: onet  # what the nodes' links run over; links when left out
 # and below, under sites, write the nodes' names as on their cards:
 #   sites: [{node: NODE-1, rows: 100}]
 `)

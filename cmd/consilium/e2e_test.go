@@ -307,6 +307,8 @@ func TestCanaries(t *testing.T) {
 		w.sign("describe", map[string]any{"columns": []any{"age", "bili"}}, "sex = 'f'"),
 		w.sign("frequency", map[string]any{"columns": []any{"sex"}}, ""),
 		w.sign("histogram", map[string]any{"column": "age", "edges": []any{0, 100, 99999999}}, "bili > 1"),
+		w.signMHE("describe", map[string]any{"columns": []any{"age", "bili"}}, "sex = 'f'"),
+		w.signMHE("frequency", map[string]any{"columns": []any{"sex"}}, ""),
 	} {
 		_, err := w.run(s)
 		must(t, err)

@@ -216,7 +216,11 @@ func newJobsWatchCommand(dir *string) *cobra.Command {
 			}
 			ctx, cancel := waitAtMost(cmd.Context(), timeout)
 			defer cancel()
-			if err := watchJob(ctx, conn, c, id, cmd.ErrOrStderr()); err != nil {
+			asked := &job.Job{} // of another client, whose job is not here
+			if stored, err := c.Stored(id); err == nil {
+				asked = stored.Job
+			}
+			if err := watchJob(ctx, conn, c, id, asked, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "job %s is done; consilium jobs show %s prints its result\n", id.Short(), id.Short())

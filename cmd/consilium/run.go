@@ -199,7 +199,7 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 		return err
 	}
 	fmt.Fprintf(errOut, "job %s submitted\n", id.Short())
-	if err := watchJob(ctx, conn, c, id, errOut); err != nil {
+	if err := watchJob(ctx, conn, c, id, prepared.Job(), errOut); err != nil {
 		return err
 	}
 	result, err := conn.Result(ctx, signed)
@@ -295,8 +295,8 @@ func confirm(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 // watchJob shows a job's progress until it is done. Any other end is an error.
-func watchJob(ctx context.Context, conn *client.Conn, c *client.Client, id job.Hash, errOut io.Writer) error {
-	progress := render.NewProgress(errOut, drawsBars(errOut), c.Roster().Roster)
+func watchJob(ctx context.Context, conn *client.Conn, c *client.Client, id job.Hash, j *job.Job, errOut io.Writer) error {
+	progress := render.NewProgress(errOut, drawsBars(errOut), c.Roster().Roster, j)
 	err := conn.Watch(ctx, id, progress.Event)
 	progress.Close()
 	if err != nil && ctx.Err() != nil {

@@ -163,6 +163,9 @@ func showRoster(out io.Writer, f *job.RosterFile) error {
 		fmt.Fprintf(&b, "  client       %-20s %s\n", c.Name, c.Organisation)
 	}
 	fmt.Fprintf(&b, "  disclosure   minimum count %d, minimum %s, maximum %s\n", r.Disclosure.MinCount, allowed(r.Disclosure.AllowMinimum), allowed(r.Disclosure.AllowMaximum))
+	if r.Overlay != "" {
+		fmt.Fprintf(&b, "  overlay      %s\n", r.Overlay)
+	}
 	for _, d := range r.Datasets {
 		sites := make([]string, len(d.Sites))
 		for i, s := range d.Sites {

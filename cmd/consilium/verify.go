@@ -26,7 +26,8 @@ version lacks the analysis, an argument or the engine. max-error is the largest
 relative error of a number. The exit code is 0 when nothing failed; with
 --strict, only when everything passed.`,
 		Example: `  consilium verify testdata/reference
-  consilium verify testdata/reference --only frequency-`,
+  consilium verify testdata/reference --only frequency-
+  consilium verify testdata/reference --engine mhe`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			exe, err := os.Executable()
@@ -48,7 +49,7 @@ relative error of a number. The exit code is 0 when nothing failed; with
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares (default: the job's choice)")
+	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares or mhe (default: the job's choice)")
 	f.StringVar(&o.Only, "only", "", "run only the cases whose id begins with this")
 	f.BoolVar(&strict, "strict", false, "refuse PART and SKIP too")
 	return cmd

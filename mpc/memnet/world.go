@@ -27,6 +27,9 @@ type Config struct {
 	// Products, if not nil, hears of the products made at each participant; it may
 	// be called from several goroutines.
 	Products func(at mpc.PartyID, made mpc.Products)
+	// Links, if not nil, has a real transport for each participant. Sessions then
+	// run over these; hooks and transcripts work as in memory, but for Delay.
+	Links []Link
 }
 
 // World runs functions at N participants in one process. Each run is a session
@@ -34,6 +37,7 @@ type Config struct {
 type World struct {
 	cfg  Config
 	runs uint64
+	id   mpc.SessionID // of the present run
 	errs []error
 
 	mu  sync.Mutex
@@ -46,10 +50,13 @@ var errLeft = errors.New("the function at this participant ended its goroutine i
 // New returns a world. It panics on a configuration that cannot be.
 func New(cfg Config) *World {
 	if cfg.N == 0 {
-		cfg.N = max(3, len(cfg.Names))
+		cfg.N = max(3, len(cfg.Names), len(cfg.Links))
 	}
 	for p := len(cfg.Names); p < cfg.N; p++ {
 		cfg.Names = append(slices.Clip(cfg.Names), fmt.Sprintf("p%d", p))
+	}
+	if cfg.Links != nil && len(cfg.Links) != cfg.N {
+		panic(fmt.Sprintf("memnet: %d links for %d participants", len(cfg.Links), cfg.N))
 	}
 	if len(cfg.Names) != cfg.N {
 		panic(fmt.Sprintf("memnet: %d names for %d participants", len(cfg.Names), cfg.N))
@@ -69,6 +76,7 @@ func New(cfg Config) *World {
 // are left. A panic of fn, and a step used twice, is a panic of Run.
 func (w *World) Run(fn func(*mpc.Session) error) error {
 	w.runs++
+	w.id = w.session()
 	w.errs = make([]error, w.cfg.N)
 	net := NewNetwork(w.cfg.N, w.cfg.Window, w.cfg.Hooks)
 	w.mu.Lock()
@@ -98,11 +106,15 @@ func (w *World) Run(fn func(*mpc.Session) error) error {
 
 // participate runs fn in a session of participant p and then leaves it.
 func (w *World) participate(ctx context.Context, net *Network, p mpc.PartyID, fn func(*mpc.Session) error) {
-	id := w.session()
-	defer net.End(p, id)
+	transport, leave, err := w.enter(net, p)
+	if err != nil {
+		w.errs[p] = err
+		return
+	}
+	defer leave()
 	cfg := mpc.Config{
-		ID: id, Self: p, Names: w.cfg.Names, Compute: w.cfg.Compute,
-		Transport: net.Transport(p), Seeds: w.seeds(p), Timeout: w.cfg.Timeout,
+		ID: w.id, Self: p, Names: w.cfg.Names, Compute: w.cfg.Compute,
+		Transport: transport, Seeds: w.seeds(p), Timeout: w.cfg.Timeout,
 	}
 	if hear := w.cfg.Products; hear != nil {
 		cfg.Products = func(made mpc.Products) { hear(p, made) }
@@ -183,8 +195,12 @@ func (w *World) network() *Network {
 	return w.net
 }
 
-// session returns the id of the present run.
+// session returns the id of the next run. Over links it is a fresh one, for these
+// remember the sessions that they have had.
 func (w *World) session() mpc.SessionID {
+	if w.cfg.Links != nil {
+		return freshSession()
+	}
 	return mpc.SessionID(w.derive("session", w.runs))
 }
 

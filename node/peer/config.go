@@ -29,6 +29,10 @@ type Config struct {
 	Identity tls.Certificate // its leaf is Peers[Self].Certificate
 	Listen   string          // host:port on which higher-indexed nodes await the lower ones
 
+	// Carrier, if not nil, makes the connections instead of TCP and TLS on Listen.
+	// The Net closes it.
+	Carrier Carrier
+
 	Protocol int      // 1 to 65535; the two ends of a link must have the same
 	Roster   [32]byte // hash of the roster; the two ends must have the same
 
@@ -48,8 +52,8 @@ const (
 	maxWindow = 1 << 30
 )
 
-// prepared returns a copy with its defaults filled in, or what is wrong with c.
-func (c Config) prepared() (Config, error) {
+// Prepared returns a copy with its defaults filled in, or what is wrong with c.
+func (c Config) Prepared() (Config, error) {
 	c.Heartbeat = cmp.Or(c.Heartbeat, 5*time.Second)
 	c.Idle = cmp.Or(c.Idle, 15*time.Second)
 	c.Handshake = cmp.Or(c.Handshake, 10*time.Second)

@@ -66,8 +66,11 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func (n *Net) dial(r *remote) (*link, error) {
-	ctx, cancel := context.WithTimeoutCause(n.ctx, n.cfg.Handshake, fmt.Errorf("no link within %v", n.cfg.Handshake))
+	ctx, cancel := n.handshake("link")
 	defer cancel()
+	if n.cfg.Carrier != nil {
+		return n.dialCarrier(ctx, r)
+	}
 	config, err := n.cfg.clientTLS(r.id)
 	if err != nil {
 		return nil, err
@@ -85,6 +88,11 @@ func (n *Net) dial(r *remote) (*link, error) {
 		return nil, fmt.Errorf("%s: %w", n.cfg.Peers[r.id].Address, err)
 	}
 	return newLink(r, raw, conn), nil
+}
+
+// handshake bounds the time until a connection is a link.
+func (n *Net) handshake(lacks string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(n.ctx, n.cfg.Handshake, fmt.Errorf("no %s within %v", lacks, n.cfg.Handshake))
 }
 
 // shake does the TLS handshake and the hello, all before ctx ends. who names
@@ -137,7 +145,7 @@ func (n *Net) accept() {
 }
 
 func (n *Net) answer(tcp net.Conn) (*link, error) {
-	ctx, cancel := context.WithTimeoutCause(n.ctx, n.cfg.Handshake, fmt.Errorf("no handshake within %v", n.cfg.Handshake))
+	ctx, cancel := n.handshake("handshake")
 	defer cancel()
 	timed := &timedConn{Conn: tcp, limit: n.cfg.Idle, sent: &n.unknown, received: &n.unknown}
 	raw := &burst{Conn: timed}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -216,96 +215,4 @@ func mustFail(t testing.TB, err error, texts ...string) {
 			t.Fatalf("error %q lacks %q", err, text)
 		}
 	}
-}
-
-// proxy passes bytes between one node and another until told otherwise.
-type proxy struct {
-	listener net.Listener
-	target   string
-	work     sync.WaitGroup
-
-	mu    sync.Mutex
-	conns []net.Conn
-	held  bool
-	thaw  *sync.Cond
-	shut  bool
-}
-
-func newProxy(t testing.TB, target string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{listener: l, target: target}
-	p.thaw = sync.NewCond(&p.mu)
-	p.work.Go(p.accept)
-	t.Cleanup(p.stop)
-	return p
-}
-
-func (p *proxy) accept() {
-	for {
-		in, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		out, err := net.Dial("tcp", p.target)
-		if err != nil {
-			_ = in.Close()
-			continue
-		}
-		p.mu.Lock()
-		p.conns = append(p.conns, in, out)
-		p.mu.Unlock()
-		p.work.Go(func() { p.pump(in, out) })
-		p.work.Go(func() { p.pump(out, in) })
-	}
-}
-
-func (p *proxy) pump(from, to net.Conn) {
-	defer func() { _, _ = from.Close(), to.Close() }()
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buf)
-		p.mu.Lock()
-		for p.held && !p.shut {
-			p.thaw.Wait()
-		}
-		p.mu.Unlock()
-		if err != nil {
-			return
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// hold keeps all bytes back, as a stopped process does.
-func (p *proxy) hold() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.held = true
-}
-
-// cut resets all connections, as a killed process does.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		_ = c.(*net.TCPConn).SetLinger(0)
-		_ = c.Close()
-	}
-	p.conns = nil
-}
-
-func (p *proxy) stop() {
-	_ = p.listener.Close()
-	p.mu.Lock()
-	p.shut = true
-	p.thaw.Broadcast()
-	p.mu.Unlock()
-	p.cut()
-	p.work.Wait()
 }

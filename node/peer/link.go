@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +24,7 @@ const linger = 2 * time.Second
 type link struct {
 	r    *remote
 	raw  *burst
-	conn *tls.Conn
+	conn secured
 	in   *bufio.Reader
 
 	lock chan struct{}    // held while writing; a channel, so that waiting for it can end
@@ -36,7 +35,13 @@ type link struct {
 	done chan struct{} // closed when the link is lost
 }
 
-func newLink(r *remote, raw *burst, conn *tls.Conn) *link {
+// secured is a connection with what makes it secure: TLS, or a carrier's own.
+type secured interface {
+	io.ReadWriter
+	CloseWrite() error
+}
+
+func newLink(r *remote, raw *burst, conn secured) *link {
 	return &link{
 		r: r, raw: raw, conn: conn, in: bufio.NewReaderSize(conn, recordSize),
 		lock: make(chan struct{}, 1), done: make(chan struct{}),

@@ -5,16 +5,17 @@ import (
 	"time"
 
 	"consilium/mpc"
+	"consilium/node/linktest/proxy"
 )
 
 // proxied runs two nodes whose link passes a proxy.
-func proxied(t *testing.T, adjust func(self int, c *Config)) (*world, *proxy) {
+func proxied(t *testing.T, adjust func(self int, c *Config)) (*world, *proxy.Proxy) {
 	t.Helper()
 	w := newWorld(t, 2, adjust)
 	w.start(1)
-	p := newProxy(t, w.peers[1].Address)
+	p := proxy.New(t, w.peers[1].Address)
 	real := w.peers[1].Address
-	w.peers[1].Address = p.listener.Addr().String()
+	w.peers[1].Address = p.Addr()
 	w.start(0)
 	w.peers[1].Address = real
 	return w, p
@@ -47,7 +48,7 @@ func TestKilledPeerIsNamedAtOnce(t *testing.T) {
 	id := session(1)
 	warm(t, w, id)
 	atLower, atHigher := await(t, w.nets[0], 1, id), await(t, w.nets[1], 0, id)
-	p.cut()
+	p.Cut()
 	mustFail(t, <-atLower, "link to hospital-2 lost")
 	mustFail(t, <-atHigher, "link to hospital-1 lost")
 }
@@ -59,7 +60,7 @@ func TestSilentPeerIsNoticedByTheHeartbeat(t *testing.T) {
 	id := session(1)
 	warm(t, w, id)
 	atLower, atHigher := await(t, w.nets[0], 1, id), await(t, w.nets[1], 0, id)
-	p.hold()
+	p.Hold()
 	mustFail(t, <-atLower, "link to hospital-2 lost: nothing heard for 500ms")
 	mustFail(t, <-atHigher, "link to hospital-1 lost: nothing heard for 500ms")
 }
@@ -71,7 +72,7 @@ func TestPeerThatStopsReadingEndsTheWriter(t *testing.T) {
 	})
 	id := session(1)
 	warm(t, w, id)
-	p.hold()
+	p.Hold()
 	var err error
 	for err == nil {
 		err = w.nets[0].Send(within(t), 1, mpc.Channel{Session: id, Step: "x"}, make([]byte, mpc.MaxFrame))
@@ -127,7 +128,7 @@ func TestOneSidedLossIsTold(t *testing.T) {
 	warm(t, w, session(1))
 	id := session(2)
 	w.admit(id, 0)
-	p.cut()
+	p.Cut()
 	_, err := w.nets[0].Recv(within(t), 1, mpc.Channel{Session: id, Step: "x"})
 	mustFail(t, err, "link to hospital-2 lost")
 	_, err = w.nets[1].Recv(within(t), 0, mpc.Channel{Session: session(1), Step: "x"})
@@ -171,7 +172,7 @@ func TestCloseDoesNotWaitForASilentPeer(t *testing.T) {
 	w, p := proxied(t, func(_ int, c *Config) { c.Heartbeat, c.Idle = time.Minute, time.Hour })
 	id := session(1)
 	warm(t, w, id)
-	p.hold()
+	p.Hold()
 	stuck := make(chan error, 1)
 	ctx := within(t)
 	go func() {

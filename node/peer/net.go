@@ -17,7 +17,7 @@ import (
 // use.
 type Net struct {
 	cfg      Config
-	listener net.Listener
+	listener net.Listener // nil with a carrier
 	server   *tls.Config
 	remotes  []*remote // by roster index; nil at Self
 
@@ -41,7 +41,7 @@ var (
 // higher index. It does not wait for them. The Net works until Close or the end
 // of ctx; Close is needed in both cases.
 func Listen(ctx context.Context, cfg Config) (*Net, error) {
-	cfg, err := cfg.prepared()
+	cfg, err := cfg.Prepared()
 	if err != nil {
 		return nil, fmt.Errorf("peer links: %w", err)
 	}
@@ -49,15 +49,16 @@ func Listen(ctx context.Context, cfg Config) (*Net, error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer links: %w", err)
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("peer links: %w", err)
-	}
 	n := &Net{
-		cfg: cfg, listener: listener, server: server,
+		cfg: cfg, server: server,
 		remotes:  make([]*remote, len(cfg.Peers)),
 		sessions: make(map[mpc.SessionID]bool),
+	}
+	if cfg.Carrier == nil {
+		var lc net.ListenConfig
+		if n.listener, err = lc.Listen(ctx, "tcp", cfg.Listen); err != nil {
+			return nil, fmt.Errorf("peer links: %w", err)
+		}
 	}
 	n.ctx, n.cancel = context.WithCancel(ctx)
 	for i := range cfg.Peers {
@@ -65,11 +66,15 @@ func Listen(ctx context.Context, cfg Config) (*Net, error) {
 			n.remotes[i] = newRemote(n, id)
 		}
 	}
-	n.work.Go(func() {
-		<-n.ctx.Done()
-		_ = listener.Close() // it only ends accept
-	})
-	n.work.Go(n.accept)
+	if cfg.Carrier == nil {
+		n.work.Go(func() {
+			<-n.ctx.Done()
+			_ = n.listener.Close() // it only ends accept
+		})
+		n.work.Go(n.accept)
+	} else {
+		n.work.Go(n.acceptCarrier)
+	}
 	for _, r := range n.remotes[cfg.Self+1:] {
 		n.work.Go(func() { n.keepDialling(r) })
 	}
@@ -81,11 +86,19 @@ func Listen(ctx context.Context, cfg Config) (*Net, error) {
 func (n *Net) Close() error {
 	n.cancel()
 	n.work.Wait()
+	if n.cfg.Carrier != nil {
+		return n.cfg.Carrier.Close()
+	}
 	return nil
 }
 
 // Addr is the address on which this node listens.
-func (n *Net) Addr() net.Addr { return n.listener.Addr() }
+func (n *Net) Addr() net.Addr {
+	if n.cfg.Carrier != nil {
+		return n.cfg.Carrier.Addr()
+	}
+	return n.listener.Addr()
+}
 
 // Admit opens a session for Send and Recv with every peer. What peers have sent
 // of it before is kept for a while (Config.Early) and delivered. A session id

@@ -143,7 +143,12 @@ func TestNothingOfAJobInSQL(t *testing.T) {
 		texts, args = append(texts, query), append(args, a...)
 		sums := []job.Summary{{
 			Name: "secretsummary", Complete: []string{"secretcolumn"}, Terms: []job.Term{{}, {"secretcolumn", "secretcolumn"}},
-			Groups: []job.Grouping{{Column: "othercolumn", Levels: []int64{v + 3, v + 4}}, {Column: "secretcolumn", Edges: []int64{v + 5, v + 6, v + 7}}},
+			Groups: []job.Grouping{
+				{Column: "othercolumn", Levels: []int64{v + 3, v + 4}},
+				{Column: "secretcolumn", Edges: []int64{v + 5, v + 6, v + 7}},
+				{Column: "secretcolumn", Range: &job.Range{First: v + 8, Last: v + 9}},
+				{Predicate: job.Not{P: job.Compare{Column: "secretcolumn", Op: job.Lt, Value: v + 10}}},
+			},
 		}}
 		q, err := s.newScan(where, sums, []int{0})
 		if err != nil {
@@ -160,7 +165,7 @@ func TestNothingOfAJobInSQL(t *testing.T) {
 	for _, a := range args {
 		given[a] = true
 	}
-	for v := int64(70001); v <= 70008; v++ {
+	for v := int64(70001); v <= 70011; v++ {
 		if !given[v] {
 			t.Errorf("%d is not among the arguments %v", v, slices.Collect(maps.Keys(given)))
 		}

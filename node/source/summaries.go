@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ next:
 }
 
 func sameGrouping(a, b job.Grouping) bool {
-	return a.Column == b.Column && slices.Equal(a.Levels, b.Levels) && slices.Equal(a.Edges, b.Edges)
+	return reflect.DeepEqual(a, b)
 }
 
 // scan is one query for the summaries sums[together[0]], sums[together[1]] …
@@ -82,13 +83,11 @@ func (s *Source) newScan(where job.Predicate, sums []job.Summary, together []int
 	keys := make([]string, len(q.groups))
 	conditions := make([]string, 0, len(q.groups)+1)
 	for i, g := range q.groups {
-		at, err := s.position(g.Column, true)
+		key, condition, err := s.key(&q.statement, g)
 		if err != nil {
 			return nil, err
 		}
-		var condition string
-		keys[i], condition = q.key(columnRef(at), g)
-		conditions = append(conditions, condition)
+		keys[i], conditions = key, append(conditions, condition)
 	}
 	selected, err := q.predicate(where, s.position)
 	if err != nil {
@@ -113,15 +112,32 @@ func (s *Source) newScan(where job.Predicate, sums []job.Summary, together []int
 }
 
 // key returns a grouping's key, and the condition on rows that are in a cell.
-// By levels the key is the code itself; by edges it is the number of the bin.
-func (q *scan) key(column string, g job.Grouping) (key, condition string) {
-	if g.Edges == nil {
-		return column, column + " IN (" + q.bindAll(g.Levels) + ")"
+// By levels and by range the key is the code itself, else the number of the cell.
+func (s *Source) key(q *statement, g job.Grouping) (key, condition string, err error) {
+	if g.Predicate != nil {
+		truth, err := q.predicate(g.Predicate, s.position)
+		return "CASE WHEN " + truth + " THEN 1 ELSE 0 END", "(" + truth + ") IS NOT NULL", err
 	}
+	at, err := s.position(g.Column, true)
+	if err != nil {
+		return "", "", err
+	}
+	column := columnRef(at)
+	switch {
+	case g.Range != nil:
+		return column, column + " >= " + q.bind(g.Range.First) + " AND " + column + " <= " + q.bind(g.Range.Last), nil
+	case g.Edges != nil:
+		return q.bin(column, g.Edges), column + " IS NOT NULL", nil
+	}
+	return column, column + " IN (" + q.bindAll(g.Levels) + ")", nil
+}
+
+// bin is the number of the bin between edges in which a column lies.
+func (q *statement) bin(column string, edges []int64) string {
 	var b strings.Builder
-	bins := len(g.Edges) - 1
-	fmt.Fprintf(&b, "CASE WHEN %s < %s THEN %d", column, q.bind(g.Edges[0]), bins)
-	for i, edge := range g.Edges[1:] {
+	bins := len(edges) - 1
+	fmt.Fprintf(&b, "CASE WHEN %s < %s THEN %d", column, q.bind(edges[0]), bins)
+	for i, edge := range edges[1:] {
 		op := "<"
 		if i == bins-1 { // the last one is closed
 			op = "<="
@@ -129,7 +145,7 @@ func (q *scan) key(column string, g job.Grouping) (key, condition string) {
 		fmt.Fprintf(&b, " WHEN %s %s %s THEN %d", column, op, q.bind(edge), i)
 	}
 	fmt.Fprintf(&b, " ELSE %d END", bins)
-	return b.String(), column + " IS NOT NULL"
+	return b.String()
 }
 
 // aggregates returns a sum for each term, over the rows that are complete. The
@@ -207,11 +223,14 @@ func (s *Source) runScan(ctx context.Context, q *scan, vectors [][]*big.Int) err
 func (q *scan) place(keys []int64, values []any, vectors [][]*big.Int) error {
 	cell := 0
 	for i, g := range q.groups {
-		if g.Edges != nil {
-			cell = cell*len(g.Edges) + int(keys[i])
-			continue
+		at := int(keys[i])
+		switch {
+		case g.Range != nil:
+			at = int(keys[i] - g.Range.First)
+		case g.Levels != nil:
+			at = slices.Index(g.Levels, keys[i])
 		}
-		cell = cell*len(g.Levels) + slices.Index(g.Levels, keys[i])
+		cell = cell*g.Cells() + at
 	}
 	for i, index := range q.together {
 		terms := q.terms[i]

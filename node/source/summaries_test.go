@@ -135,25 +135,14 @@ rows:
 		}
 		cell := 0
 		for _, g := range s.Groups {
-			code, ok := row[g.Column]
+			at, ok := g.Cell(func(name string) (int64, bool) {
+				code, ok := row[name]
+				return code, ok
+			})
 			if !ok {
 				continue rows
 			}
-			at := slices.Index(g.Levels, code)
-			width := len(g.Levels)
-			if g.Edges != nil {
-				width = len(g.Edges)
-				at = width - 1
-				for i := range width - 1 {
-					if code >= g.Edges[i] && (code < g.Edges[i+1] || i == width-2 && code == g.Edges[i+1]) {
-						at = i
-					}
-				}
-			}
-			if at < 0 {
-				continue rows
-			}
-			cell = cell*width + at
+			cell = cell*g.Cells() + at
 		}
 		for i, term := range s.Terms {
 			product := int64(1)
@@ -171,10 +160,16 @@ func drawSummary(t *rapid.T) job.Summary {
 	s := job.Summary{Name: "s", Complete: rapid.SliceOfNDistinct(rapid.SampledFrom(names), 0, 3, rapid.ID).Draw(t, "complete")}
 	for range rapid.IntRange(0, 2).Draw(t, "groups") {
 		g := job.Grouping{Column: rapid.SampledFrom(names).Draw(t, "by")}
-		if rapid.Bool().Draw(t, "edges") {
+		switch rapid.IntRange(0, 3).Draw(t, "way") {
+		case 0:
 			g.Edges = rapid.SliceOfNDistinct(rapid.Int64Range(-4, 4), 2, 5, rapid.ID).Draw(t, "edges")
 			slices.Sort(g.Edges)
-		} else {
+		case 1:
+			first := rapid.Int64Range(-4, 4).Draw(t, "first")
+			g.Range = &job.Range{First: first, Last: first + rapid.Int64Range(0, 6).Draw(t, "more")}
+		case 2:
+			g = job.Grouping{Predicate: drawPredicate(t, 2)}
+		default:
 			g.Levels = rapid.SliceOfNDistinct(rapid.Int64Range(-4, 4), 1, 5, rapid.ID).Draw(t, "levels")
 		}
 		s.Groups = append(s.Groups, g)

@@ -16,6 +16,7 @@ type StudyFile struct {
 	Study      string         `yaml:"study"`
 	Parties    []string       `yaml:"parties"`
 	Disclosure job.Disclosure `yaml:"disclosure"`
+	Overlay    job.Overlay    `yaml:"overlay"`
 	Datasets   []job.Dataset  `yaml:"datasets"`
 }
 
@@ -36,7 +37,7 @@ func ParseStudyFile(b []byte) (*StudyFile, error) {
 func (s *StudyFile) Roster(version int, cards []*job.Card, now time.Time) (*job.Roster, error) {
 	r := &job.Roster{
 		Study: s.Study, Version: version, Created: now.UTC().Truncate(time.Second),
-		Parties: s.Parties, Datasets: s.Datasets, Disclosure: s.Disclosure,
+		Parties: s.Parties, Datasets: s.Datasets, Disclosure: s.Disclosure, Overlay: s.Overlay,
 	}
 	for _, c := range cards {
 		switch c.Kind {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"consilium/job"
 )
 
 // Case is one reference analysis.
@@ -88,8 +90,25 @@ func parseCases(b []byte) ([]Case, error) {
 		if c.RelTol <= 0 {
 			return nil, fmt.Errorf("case %s has no rel_tol", c.ID)
 		}
+		for name, v := range c.Args {
+			c.Args[name] = shortest(v)
+		}
 	}
 	return file.Cases, nil
+}
+
+// shortest writes the numbers of an argument as a job has them: those who wrote the
+// cases may have used exponents.
+func shortest(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return job.ShortestNumber(v)
+	case []any:
+		for i := range v {
+			v[i] = shortest(v[i])
+		}
+	}
+	return v
 }
 
 var hospitalFile = regexp.MustCompile(`^hospital-([1-9][0-9]{0,2})\.csv$`)

@@ -16,10 +16,10 @@ const parties = 3
 // is known.
 type runner func(ctx context.Context, o *order, ready func(address string) error) (*measured, error)
 
-// trio runs all three parties of an order with keys made for this run, and
-// returns what each measured. The first failure ends all.
-func trio(ctx context.Context, places [parties]place, run func(p place) runner, o order) ([]*measured, error) {
-	orders, err := draw(o)
+// together runs all parties or sites of an order, each at its place, with keys made
+// for this run, and returns what each measured. The first failure ends all.
+func together(ctx context.Context, places []place, run func(p place) runner, o order) ([]*measured, error) {
+	orders, err := draw(o, len(places))
 	if err != nil {
 		return nil, err
 	}
@@ -30,8 +30,8 @@ func trio(ctx context.Context, places [parties]place, run func(p place) runner, 
 		m     *measured
 		err   error
 	}
-	endings := make(chan ending, parties)
-	started, failed, out := 0, error(nil), make([]*measured, parties)
+	endings := make(chan ending, len(places))
+	started, failed, out := 0, error(nil), make([]*measured, len(places))
 	note := func(r ending) {
 		if out[r.party] = r.m; r.err != nil && failed == nil {
 			failed = fmt.Errorf("%s: %w", orders[r.party].Names[r.party], r.err)
@@ -39,8 +39,8 @@ func trio(ctx context.Context, places [parties]place, run func(p place) runner, 
 		}
 	}
 	// The later parties first: the earlier ones dial them.
-	addresses := make([]string, parties)
-	for i := parties - 1; i >= 0 && failed == nil; i-- {
+	addresses := make([]string, len(places))
+	for i := len(places) - 1; i >= 0 && failed == nil; i-- {
 		orders[i].Addresses, orders[i].Listen = slices.Clone(addresses), places[i].listen
 		address := make(chan string, 1)
 		started++
@@ -61,20 +61,24 @@ func trio(ctx context.Context, places [parties]place, run func(p place) runner, 
 	return out, failed
 }
 
-// draw makes each party's order: fresh keys, session and seed of the data.
-func draw(o order) ([]*order, error) {
+// draw makes the orders of n parties or sites: fresh keys, session and seed of the data.
+func draw(o order, n int) ([]*order, error) {
 	o.Session, o.Data = make([]byte, 32), make([]byte, 32)
 	for _, b := range [][]byte{o.Session, o.Data} {
 		if _, err := rand.Read(b); err != nil {
 			return nil, err
 		}
 	}
-	orders := make([]*order, parties)
+	role := "party"
+	if o.Sites != nil {
+		role = "site"
+	}
+	orders := make([]*order, n)
 	o.Names, o.Certificates = nil, nil
-	for i := range parties {
+	for i := range orders {
 		own := o
 		orders[i] = &own
-		id, err := job.NewIdentity(fmt.Sprintf("party-%d", i+1), nil)
+		id, err := job.NewIdentity(fmt.Sprintf("%s-%d", role, i+1), nil)
 		if err != nil {
 			return nil, err
 		}
