@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 var importers = map[string]string{
 	"github.com/duckdb/duckdb-go/v2":    "node/source",
 	"github.com/tuneinsight/lattigo/v5": "mpc/mhe",
+	"filippo.io/age":                    "mpc/mhe",
 	// Its bootstrapping lacks a security fix that version 6.1.1 has.
 	"github.com/tuneinsight/lattigo/v5/he/hefloat/bootstrapping": "",
 	"go.dedis.ch/onet/v3":                 "node/overlay",

@@ -1,9 +1,10 @@
-// Command benchmarks measures the secret-sharing engine as it runs in
-// production: three parties as processes of their own, over mutual TLS on
-// loopback or on an emulated wide-area network.
+// Command benchmarks measures both engines as they run in production: for secret
+// sharing three parties as processes of their own, over mutual TLS on loopback or on
+// an emulated wide-area network; for homomorphic encryption as many sites as wanted.
 //
 //	go run ./benchmarks [flags] OP=N …
 //	go run ./benchmarks --wan 40ms,100 sort=10000 cmp=100000
+//	go run ./benchmarks --sites 12 mhe-sum=1000000 mhe-km=8192 mhe-linear=32
 //	go run ./benchmarks --report benchmarks/RESULTS.md
 //
 // Standard output holds one line of JSON for each OP=N and nothing else; progress
@@ -29,7 +30,38 @@
 // control. TCP behaves as the machine is set.
 //
 // Each result is opened after the clock has stopped and compared with plain Go on
-// a sample; a wrong one is an error. Exit status: 1 when a measurement failed, 2
-// for a wrong command line, 3 when the machine allows no emulated network. (go
-// run turns each of them into 1.)
+// a sample; a wrong one is an error.
+//
+// # Sums over sites
+//
+// With --sites NUMBER each site is a process with links to all others, and this one
+// is the recipient. The sites have their numbers in the clear, and a collective key
+// that is made before each run; the run is mhe.SumKey's RevealSum along the tree that
+// a job would take. All sites begin at the same moment.
+//
+//	sites      as on the command line
+//	seconds    from that moment until the recipient has the sums in the clear: median
+//	           of the runs (--runs), of each the site that ends last, and opening
+//	opening    the recipient's part of it. Sealing the seeds is not measured
+//	keys       seconds of making the collective key, which seconds leaves out
+//	steps      what seconds are made of: seconds from a step's beginning to that of the
+//	           next, on average over the sites, in the last run. encrypt is what goes
+//	           before the first; the shares of the key switch are made within same
+//	rounds     as above
+//	branching, ciphertexts
+//	           of the tree, and how many each site encrypts
+//	tree_only  whether sites relied on the tree for the sum that they switch. They do
+//	           so where it would take more than mhe.TreeOnlyAbove bytes of each to add
+//	           it up themselves; --tree-only and --tree-only=false decide otherwise
+//	overlay    what carries the links (--overlay)
+//	mb, cpu, peak_mb
+//	           of each site: million bytes sent in one run, framing and, but for onet,
+//	           TLS included; processor seconds of one run; most memory
+//
+// All sums are compared with those of the plain numbers.
+//
+// # Exit status
+//
+// 1 when a measurement failed, 2 for a wrong command line, 3 when the machine allows
+// no emulated network. (go run turns each of them into 1.)
 package main

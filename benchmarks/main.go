@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -80,7 +81,11 @@ func parseLine(args []string, stderr io.Writer) (*line, error) {
 	fs.DurationVar(&l.limit, "limit", 15*time.Minute, "give one measurement up after this time")
 	fs.IntVar(&l.sites, "sites", 0, "measure a sum over this `NUMBER` of sites, 2 to 100, each a process of its own")
 	fs.IntVar(&l.arranged.Runs, "runs", timed, "measure each sum over sites so often, after one run that warms up")
-	fs.BoolVar(&l.arranged.TreeOnly, "tree-only", false, "let sites rely on the tree for the sum that they switch, instead of adding it up themselves")
+	fs.BoolFunc("tree-only", fmt.Sprintf("let sites rely on the tree for the sum that they switch, instead of adding it up themselves (default: where that would take each more than %d MB)", mhe.TreeOnlyAbove>>20), func(text string) error {
+		only, err := strconv.ParseBool(text)
+		l.arranged.TreeOnly = &only
+		return err
+	})
 	fs.Func("overlay", "`CARRIER` of the links between sites: links (TLS) or onet (default links)", func(text string) error {
 		l.arranged.Overlay = job.Overlay(text)
 		if text != string(job.OverlayLinks) && text != string(job.OverlayOnet) {
@@ -97,7 +102,7 @@ func parseLine(args []string, stderr io.Writer) (*line, error) {
 		return nil, err
 	case err != nil:
 		return nil, err
-	case l.report != "" && (fs.NArg() > 0 || l.wan != nil):
+	case l.report != "" && (fs.NArg() > 0 || l.wan != nil || l.sites != 0):
 		return nil, errors.New("--report chooses its own operations and networks: give it alone")
 	case l.divide < 1:
 		return nil, errors.New("--divide wants a number from 1")
@@ -115,7 +120,7 @@ func parseLine(args []string, stderr io.Writer) (*line, error) {
 func (l *line) arrange() error {
 	l.arranged.Patience = wait
 	switch a := &l.arranged; {
-	case l.sites == 0 && (a.TreeOnly || a.Overlay != job.OverlayLinks || a.Runs != timed):
+	case l.sites == 0 && (a.TreeOnly != nil || a.Overlay != job.OverlayLinks || a.Runs != timed):
 		return errors.New("--tree-only, --overlay and --runs are for sums over sites: give --sites as well")
 	case l.sites != 0 && (l.sites < 2 || l.sites > mhe.MaxSites):
 		return fmt.Errorf("--sites wants a number from 2 to %d", mhe.MaxSites)

@@ -17,7 +17,7 @@ import (
 // sites is how the sites of a sum are arranged.
 type sites struct {
 	Overlay  job.Overlay
-	TreeOnly bool
+	TreeOnly *bool         // nil: where the layout allows it
 	Runs     int           // timed ones, after those that warm up
 	Patience time.Duration // bounds each wait for another site
 	Scratch  string        // a directory for what the overlay has to write
@@ -45,7 +45,7 @@ func (o *order) sum(s *mpc.Session, rec *recorder, sent func() uint64) (*measure
 	if err != nil {
 		return nil, err
 	}
-	options := mhe.Options{Tree: tree, TreeOnly: o.Sites.TreeOnly}
+	options := mhe.Options{Tree: tree, TreeOnly: o.Sites.treeOnly(l)}
 	own, m, p := wide(v.own(o.Self)), &measured{Site: &part{}}, mhe.Part{}
 	resetPeak()
 	for k := range warmups + o.Sites.Runs {
@@ -74,6 +74,14 @@ func (o *order) sum(s *mpc.Session, rec *recorder, sent func() uint64) (*measure
 	}
 	barrier(s.Step("end"), 0) // nobody leaves while another still sums
 	return m, s.Err()
+}
+
+// treeOnly tells whether the sites rely on the tree.
+func (o *sites) treeOnly(l *mhe.Layout) bool {
+	if o.TreeOnly != nil {
+		return *o.TreeOnly
+	}
+	return l.ExchangeSize() > mhe.TreeOnlyAbove
 }
 
 // treeOf is the tree that a job would sum along.
@@ -203,7 +211,7 @@ func (r request) combineSites(ms []*measured, l *mhe.Layout, arranged sites, ope
 	}
 	res := &siteResult{
 		Op: r.op.name, N: r.n, Sites: len(ms), Opening: round(opening),
-		Branching: tree.Branching(), Ciphertexts: l.Ciphertexts, TreeOnly: arranged.TreeOnly, Overlay: arranged.Overlay,
+		Branching: tree.Branching(), Ciphertexts: l.Ciphertexts, TreeOnly: arranged.treeOnly(l), Overlay: arranged.Overlay,
 	}
 	runs := arranged.Runs
 	slowest, keys := make([]float64, runs), make([]float64, runs)

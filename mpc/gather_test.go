@@ -226,9 +226,25 @@ func TestASilentMemberIsNamed(t *testing.T) {
 		branching, place int
 		after            string
 	}{
-		{2, 14, "nothing"}, {2, 5, "nothing"}, {2, 0, "nothing"}, {14, 3, "nothing"}, {1, 14, "nothing"}, {1, 7, "nothing"}, {3, 2, "nothing"},
-		{2, 14, "up"}, {2, 5, "up"}, {2, 0, "up"}, {14, 3, "up"}, {1, 7, "up"}, {3, 2, "up"},
-		{2, 14, "list"}, {2, 5, "list"}, {2, 0, "list"}, {14, 3, "list"}, {1, 7, "list"}, {3, 2, "list"},
+		{2, 14, "nothing"},
+		{2, 5, "nothing"},
+		{2, 0, "nothing"},
+		{14, 3, "nothing"},
+		{1, 14, "nothing"},
+		{1, 7, "nothing"},
+		{3, 2, "nothing"},
+		{2, 14, "up"},
+		{2, 5, "up"},
+		{2, 0, "up"},
+		{14, 3, "up"},
+		{1, 7, "up"},
+		{3, 2, "up"},
+		{2, 14, "list"},
+		{2, 5, "list"},
+		{2, 0, "list"},
+		{14, 3, "list"},
+		{1, 7, "list"},
+		{3, 2, "list"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			tree := newTree(t, people(15), c.branching)

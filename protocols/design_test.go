@@ -138,7 +138,7 @@ func TestStandardise(t *testing.T) {
 			sums := rss.Public(s, ring.FromBig(summed(m.moments(nil, nil), member, codes)))
 			x := m.standardise(s, rows, sums, frac)
 			return rss.Concat(s, x.mean, rss.Lift(s.Step("spread"), x.spread), x.kept,
-				x.origins(s.Step("origins"), 30, 100).Share, rss.Lift(s.Step("z"), x.z.Share))
+				x.origins(s.Step("origins")).Fixed(s.Step("fixed"), 30, 100).Share, rss.Lift(s.Step("z"), x.z.Share))
 		})
 		p := len(m.terms)
 		for k, term := range m.terms {

@@ -19,15 +19,16 @@ import (
 
 const (
 	// fisherSteps is the public number of steps. Five to seven suffice for most
-	// models.
-	fisherSteps = 10
+	// models; of random small ones that have finite coefficients, but barely, about
+	// one in 200 needs more than these.
+	fisherSteps = 12
 	// coefFrac is how many fractional bits matrices and coefficients have in 128
 	// bits.
 	coefFrac = 42
 	// rowCoefFrac is how many the coefficients have that rows are multiplied by.
 	rowCoefFrac = 24
-	// etaFrac is how many linear predictors have that functions are taken of.
-	etaFrac = 24
+	// fullFrac is how many weights and scores have at most.
+	fullFrac = 28
 
 	// Bounds of numbers that are of moderate size for any model that converges, in
 	// bits before the point: entries of H / n, of its inverse, traces of their
@@ -51,7 +52,7 @@ const (
 	// errors, of coefficients that count as converged, besides what rounding
 	// adds to it by row. One more step, which they take, leaves them with an error of
 	// that order, and their standard errors with its root.
-	convergedBelow = 1e-8
+	convergedBelow = 1e-10
 	roundedBelow   = 1e-14
 	// decrementFrac is how many fractional bits that number has.
 	decrementFrac = 60
@@ -64,8 +65,8 @@ const (
 type family interface {
 	// start returns what the first step takes, which starts from coefficients 0.
 	start(s *mpc.Session) working
-	// at returns what a step takes that starts from a linear predictor.
-	at(s *mpc.Session, eta rss.Fixed) working
+	// at returns what a step takes that starts from the linear predictors of a fit.
+	at(s *mpc.Session, f *fit) working
 }
 
 // working are rows as a step of Fisher scoring takes them: what they weigh in H,
@@ -74,20 +75,25 @@ type working struct{ weight, score rss.Fixed }
 
 // precision says how many fractional bits row vectors have.
 type precision struct {
-	z     int // the design
-	work  int // weighted columns of the design, whose sums with z then fit 64 bits
-	score int // scores: more than fit
+	z      int // the design
+	weight int // weights, whose products with z then fit 64 bits
+	work   int // weighted columns of the design, whose sums with z then fit 64 bits
+	score  int // scores: more than fit
 }
 
 // newPrecision is for weights and scores of which the sums of squares, also times a
 // column of z, are at most 4^spare times the number of rows.
 func newPrecision(rows, spare int) precision {
-	const room, mostWork, mostScore = 61, 24, 28
+	const room, mostWork = 61, 24
 	z := rowFrac(rows, spare/2)
+	weight := min(fullFrac, room-(log2(rows)+1)/2-spare-z)
 	work := min(mostWork, room-log2(rows)-spare-z)
 	// What rounding scores to work leaves is below 1 in steps of work.
-	return precision{z, work, min(mostScore, room-1-log2(rows)-z+work)}
+	return precision{z, weight, work, min(fullFrac, room-1-log2(rows)-z+work)}
 }
+
+// cuts tells whether weights lose digits before they meet z.
+func (f precision) cuts() bool { return f.weight < fullFrac }
 
 // fisher is a model's design as the steps take it: a column of ones, the members,
 // and those of the terms.
@@ -112,8 +118,8 @@ type fit struct {
 	// inverse is that of H / 2^size.
 	inverse rss.Fixed128
 	size    rss.Vec
-	// eta is the linear predictor of each row before the last step, not rounded: rows
-	// of equal values have the same.
+	// eta is the linear predictor of each row, not rounded: rows of equal values have
+	// the same.
 	eta     rss.Vec
 	etaFrac int
 	// singular and stuck are 0 unless the terms depend on each other, or the steps
@@ -134,9 +140,12 @@ func (m *fisher) fitted(s *mpc.Session, of family) *fit {
 			now = m.without(s.Step("offset"), of.start(s.Step("start")))
 		} else {
 			coef, out.eta = m.predict(s.Step("eta"), coef)
-			now = of.at(s.Step("family"), out.predictor(s.Step("predictor")))
+			now = of.at(s.Step("family"), out)
 		}
 		h, g := m.information(s.Step("information"), now)
+		if i == fisherSteps-1 && m.frac.cuts() {
+			h = m.fineInformation(s.Step("fine"), now.weight)
+		}
 		inverse = m.improve(s.Step("inverse"), h, inverse)
 		step := inverse.MatMul(s.Step("step"), g, m.p, m.p, 1, coefFrac).Within(s, coefFrac+stepBits)
 		if i == fisherSteps-1 {
@@ -144,14 +153,15 @@ func (m *fisher) fitted(s *mpc.Session, of family) *fit {
 		}
 		coef = coef.Add(s, step).Within(s, coefFrac+coefBits)
 	}
+	_, out.eta = m.predict(s.Step("eta"), coef)
 	out.coef, out.inverse = coef, inverse
 	return out
 }
 
 // predictor is the linear predictor of each row, rounded. 2 rounds.
-func (f *fit) predictor(s *mpc.Session) rss.Fixed {
+func (f *fit) predictor(s *mpc.Session, frac int) rss.Fixed {
 	const widest = 61
-	return rss.NewFixed(s, f.eta, f.etaFrac, widest).Round(s, etaFrac).Within(s, etaFrac+etaBits)
+	return rss.NewFixed(s, f.eta, f.etaFrac, widest).Round(s, frac).Within(s, frac+etaBits)
 }
 
 // newFisher lays a design out.
@@ -228,11 +238,12 @@ func (m *fisher) predict(s *mpc.Session, coef rss.Fixed128) (rss.Fixed128, rss.V
 	return coef.Round(s.Step("finer"), coefFrac), eta
 }
 
-// without takes the offset out of what the first step regresses. 2 rounds, if there
+// without takes the offset out of what the first step regresses. 4 rounds, if there
 // is one.
 func (m *fisher) without(s *mpc.Session, now working) working {
 	if m.offset.Len() > 0 {
-		part := rss.MulRound(s, now.weight.Share, m.offset.Share, now.weight.Frac+m.offset.Frac-m.frac.score)
+		weight := now.weight.Round(s.Step("weight"), m.frac.work)
+		part := rss.MulRound(s, weight.Share, m.offset.Share, weight.Frac+m.offset.Frac-m.frac.score)
 		now.score.Share = rss.Sub(s, now.score.Share, part)
 	}
 	return now
@@ -242,7 +253,8 @@ func (m *fisher) without(s *mpc.Session, now working) working {
 // with few fractional bits and what that leaves: both sums fit 64 bits, and
 // together they are exact.
 func (m *fisher) information(s *mpc.Session, now working) (h, g rss.Fixed128) {
-	weighted := rss.MulRound(s.Step("weigh"), rss.Repeat(s, now.weight.Share, m.p), m.z, now.weight.Frac+m.frac.z-m.frac.work)
+	weight := now.weight.Round(s.Step("weight"), m.frac.weight)
+	weighted := rss.MulRound(s.Step("weigh"), rss.Repeat(s, weight.Share, m.p), m.z, weight.Frac+m.frac.z-m.frac.work)
 	finer := m.frac.score - m.frac.work
 	high := rss.Round(s.Step("score"), now.score.Share, finer)
 	low := rss.Sub(s, now.score.Share, rss.Scale(s, high, 1<<finer))
@@ -254,6 +266,19 @@ func (m *fisher) information(s *mpc.Session, now working) (h, g rss.Fixed128) {
 	both := m.perRow(s.Step("per row"), rss.Concat(s, rss.Slice(s, all, 0, m.p*m.p), score), m.frac.z+m.frac.score)
 	h = both.Slice(s, 0, m.p*m.p).Add(s, m.idle).Within(s, coefFrac+informationBits)
 	return h, both.Slice(s, m.p*m.p, both.Len())
+}
+
+// fineInformation is H over 2^size in 128 bits, from weights that lose no digits: the
+// standard errors' H, where rows may weigh so little that those of the other steps
+// hardly tell their weights. 31 bytes a row and term.
+func (m *fisher) fineInformation(s *mpc.Session, weight rss.Fixed) rss.Fixed128 {
+	const frac = 40 // of weighted columns
+	z := rss.Lift(s.Step("z"), m.z)
+	across := rss.Vec128{A: transposed(z.A, m.p, m.n), B: transposed(z.B, m.p, m.n)}
+	weights := rss.Repeat(s, rss.Lift(s.Step("weights"), weight.Share), m.p)
+	weighted := rss.MulRound(s.Step("weigh"), weights, z, weight.Frac+m.frac.z-frac)
+	sums := rss.MatMul(s.Step("sums"), weighted, across, m.p, m.n, m.p)
+	return m.perRow(s.Step("per row"), sums, frac+m.frac.z).Add(s, m.idle).Within(s, coefFrac+informationBits)
 }
 
 // improve returns an inverse of h from that of another positive definite matrix.

@@ -62,8 +62,12 @@ func planGLM(j *job.Job, d *job.Dataset, spare int) (*glm, error) {
 	return m, err
 }
 
-// offsetReach is how far apart the values of an offset may be.
-const offsetReach = 1 << 10
+const (
+	// offsetReach is how far apart the values of an offset may be.
+	offsetReach = 1 << 10
+	// offsetFrac is how many fractional bits they have.
+	offsetFrac = 28
+)
 
 // checkOffset refuses a column that cannot be the logarithm of anything.
 func checkOffset(c *job.Column) error {
@@ -132,8 +136,8 @@ func (m *glm) centredOffset(s *mpc.Session, rows *Rows, x *standardised) (offset
 	codes := rss.Lift(s.Step("lift"), rss.Sub(s, rows.Value[offsetVector], origin))
 	wide := m.inUnits(s, rss.NewFixed128(s, codes, 0, m.offset.Bits()+2))
 	// Rounded down, and so alike in all rows: who ranks rows finds their ties.
-	near := rss.Trunc128(s.Step("round"), wide.Share, wide.Frac-etaFrac)
-	offset = rss.NewFixed(s, rss.Narrow(s, near), etaFrac, etaFrac+log2(offsetReach)+1)
+	near := rss.Trunc128(s.Step("round"), wide.Share, wide.Frac-offsetFrac)
+	offset = rss.NewFixed(s, rss.Narrow(s, near), offsetFrac, offsetFrac+log2(offsetReach)+1)
 	mean := m.inUnits(s, whole).Round(s.Step("mean in units"), coefFrac)
 	return offset, []rss.Fixed128{mean.Neg(s)}
 }
@@ -150,17 +154,17 @@ func (m *glm) inUnits(s *mpc.Session, codes rss.Fixed128) rss.Fixed128 {
 // estimates returns coefficients and standard errors per step of the columns, the
 // intercept's first: at z = -mean / 2^spread all columns are 0. Shifts are added to
 // it. The information is that of f times 2^precision.
+//
+// Of a column that varies little, such as a date in seconds, 0 may be any number of
+// standard deviations away. So that point stands over a secret power of two.
 func (x *standardised) estimates(s *mpc.Session, f *fit, precision rss.Vec, shifts ...rss.Fixed128) (coef, errors rss.Float) {
-	const originFrac, originBits, varianceBits = 30, 20, 24
+	const originFrac, varianceBits = 48, 24
 	p := f.coef.Len()
-	origin := x.origins(s.Step("origins"), originFrac, originFrac+originBits).Neg(s)
-	one := rss.NewFixed128(s, ones(s, 1), 0, 1).Round(s, originFrac)
-	at := rss.NewFixed128(s, rss.Concat(s, one.Share, origin.Share), originFrac, originFrac+originBits)
+	origin := rss.ConcatFloats(s, rss.PublicFloats(s, 1), x.origins(s.Step("origins")).Neg(s))
+	aligned, reach := rss.Align(s.Step("align"), originFrac, eachOf(s, origin)...)
+	at := rss.NewFixed128(s, concatFixed(s, aligned), originFrac, originFrac)
 	half := f.inverse.Within(s, coefFrac+varianceBits).MatMul(s.Step("half"), at, p, p, 1, coefFrac).Within(s, coefFrac+varianceBits)
 	intercept := at.Dot(s.Step("intercept"), f.coef, coefFrac)
-	for _, shift := range shifts {
-		intercept = intercept.Add(s, shift)
-	}
 	variance := at.Dot(s.Step("variance"), half, coefFrac)
 
 	coefs, variances := []rss.Vec128{intercept.Share}, []rss.Vec128{variance.Share}
@@ -168,12 +172,25 @@ func (x *standardised) estimates(s *mpc.Session, f *fit, precision rss.Vec, shif
 		coefs = append(coefs, rss.Slice(s, f.coef.Share, i, i+1))
 		variances = append(variances, rss.Slice(s, f.inverse.Share, i*(p+1), i*(p+1)+1))
 	}
+	all := append(coefs, variances...)
+	for _, shift := range shifts {
+		all = append(all, shift.Share)
+	}
 	const widest = 119
-	sizes := rss.Normalise128(s.Step("sizes"), rss.NewFixed128(s, rss.Concat(s, append(coefs, variances...)...), coefFrac, widest))
-	coef, squares := sizes.Slice(s, 0, p), sizes.Slice(s, p, 2*p)
-	squares.Exponent = rss.Sub(s, squares.Exponent, rss.Repeat(s, precision, p))
-	errors = squares.Sqrt(s.Step("roots"))
+	sizes := rss.Normalise128(s.Step("sizes"), rss.NewFixed128(s, rss.Concat(s, all...), coefFrac, widest))
+	summands := []rss.Float{raised(s, sizes.Slice(s, 0, 1), reach)}
+	for i := range shifts {
+		summands = append(summands, sizes.Slice(s, 2*p+i, 2*p+i+1))
+	}
+	coef = rss.ConcatFloats(s, rss.SumFloats(s.Step("shifted"), summands...), sizes.Slice(s, 1, p))
+	squares := rss.ConcatFloats(s, raised(s, sizes.Slice(s, p, p+1), rss.Scale(s, reach, 2)), sizes.Slice(s, p+1, 2*p))
+	errors = raised(s, squares, rss.Neg(s, rss.Repeat(s, precision, p))).Sqrt(s.Step("roots"))
 	return x.besideIntercept(s, coef), x.besideIntercept(s, errors)
+}
+
+// raised returns x times 2^exponent. Local.
+func raised(s *mpc.Session, x rss.Float, exponent rss.Vec) rss.Float {
+	return rss.Float{Mantissa: x.Mantissa, Exponent: rss.Add(s, x.Exponent, exponent)}
 }
 
 // withLevels returns those counts and those of all levels, for min_count. Local.

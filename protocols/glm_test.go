@@ -137,10 +137,11 @@ type oracle struct {
 	x        [][]float64 // by row: 1, then the terms that are kept
 	y, o     []float64
 	coef, se []float64 // of the kept
+	fitted   []float64 // linear predictors
+	slack    float64   // of coefficients, in standard errors, and of deviances
 	deviance float64
 	null     float64
 	auc      float64
-	slack    float64 // of deviances
 	status   string
 }
 
@@ -303,7 +304,7 @@ func (m *oracle) fit(f weighting) {
 			}
 		}
 	}
-	m.status = statusOK
+	m.status, m.fitted = statusOK, eta
 	m.uncentred(beta, &inverse, mean, spread)
 }
 
@@ -322,15 +323,6 @@ func (m *oracle) uncentred(beta *mat.VecDense, inverse *mat.SymDense, mean, spre
 	}
 }
 
-// eta is the linear predictor of a row.
-func (m *oracle) eta(i int) float64 {
-	eta := m.o[i]
-	for j, x := range m.x[i] {
-		eta += x * m.coef[j]
-	}
-	return eta
-}
-
 // check holds a result against the oracle.
 func (m *oracle) check(t testing.TB, r *Result) {
 	t.Helper()
@@ -344,6 +336,12 @@ func (m *oracle) check(t testing.TB, r *Result) {
 	if got, want := fmt.Sprint(value["term"]), fmt.Sprint(m.terms); got != want {
 		t.Fatalf("terms %s, want %s", got, want)
 	}
+	// Probabilities are right to 2^-24. In a table of a few rows that the model nearly
+	// separates all weights may be small beside 1, and these errors large beside them.
+	near := 1e-4
+	if len(m.x) < 20 {
+		near = 1e-3
+	}
 	at := 0
 	for i, kept := range m.kept {
 		coef, se := value["coef"].([]any)[i], value["se"].([]any)[i]
@@ -354,13 +352,13 @@ func (m *oracle) check(t testing.TB, r *Result) {
 			continue
 		}
 		// The error that counts is that in standard errors.
-		if b, e := coef.(float64), se.(float64); !(math.Abs(b-m.coef[at]) < 1e-5*m.se[at]) || !(math.Abs(e-m.se[at]) < 1e-4*m.se[at]) {
+		if b, e := coef.(float64), se.(float64); !(math.Abs(b-m.coef[at]) < (near/10+m.slack)*m.se[at]) || !(math.Abs(e-m.se[at]) < near*m.se[at]) {
 			t.Errorf("%s: %v (%v), want %v (%v)", m.terms[i], b, e, m.coef[at], m.se[at])
 		}
 		at++
 	}
 	for name, want := range map[string]float64{"deviance": m.deviance, "null_deviance": m.null, "auc": m.auc} {
-		if got, ok := value[name]; ok && !(math.Abs(got.(float64)-want) <= 1e-5*math.Abs(want)+1e-5+m.slack) {
+		if got, ok := value[name]; ok && !(math.Abs(got.(float64)-want) <= (1e-5+m.slack/2)*math.Abs(want)+1e-5) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
@@ -451,6 +449,10 @@ func TestGLMRefuses(t *testing.T) {
 	wide := job.Column{Name: "days", Type: job.Integer, Min: "0", Max: "3650"}
 	if err := checkOffset(&wide); err == nil || !strings.Contains(err.Error(), "give the logarithm of an exposure") {
 		t.Errorf("an exposure passes as an offset: %v", err)
+	}
+	large := &glm{outcome: &job.Column{Name: "cells", Type: job.Integer, Min: "0", Max: "4294967296"}}
+	if err := large.checkCounts(&job.Dataset{}); err == nil || !strings.Contains(err.Error(), "declare a lower max") {
+		t.Errorf("a count of 33 bits passes: %v", err)
 	}
 }
 
@@ -606,8 +608,8 @@ func TestGLMCosts(t *testing.T) {
 		rounds    int
 		row, term float64
 	}{
-		{"logistic", 1900, 2700, 130},
-		{"poisson", 1730, 2000, 130},
+		{"logistic", 2200, 2900, 155},
+		{"poisson", 2050, 2500, 185},
 	} {
 		rounds, few := cost(c.analysis, n, 4)
 		_, many := cost(c.analysis, 2*n, 4)

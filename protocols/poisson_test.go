@@ -1,8 +1,13 @@
 package protocols
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"testing"
+
+	"consilium/job"
 )
 
 func TestReferencePoisson(t *testing.T) {
@@ -12,7 +17,11 @@ func TestReferencePoisson(t *testing.T) {
 
 // poissonOracle fits the model as R does.
 func poissonOracle(c glmCase) *oracle {
-	m := newOracle(c.rows, "k", c.covariates, c.offset)
+	return newOracle(c.rows, "k", c.covariates, c.offset).poisson()
+}
+
+// poisson fits the model of the rows laid out.
+func (m *oracle) poisson() *oracle {
 	sum, squares, offset := 0.0, 0.0, 0.0
 	for i, y := range m.y {
 		sum, squares, offset = sum+y, squares+y*y, offset+m.o[i]
@@ -46,11 +55,11 @@ func poissonOracle(c glmCase) *oracle {
 		return m
 	}
 	for i, y := range m.y {
-		if y > 0 {
-			m.deviance += 2 * unit * y * (math.Log(y) - m.eta(i))
+		mu := math.Exp(m.fitted[i])
+		if m.deviance += 2 * unit * (mu - y); y > 0 {
+			m.deviance += 2 * unit * y * math.Log(y/mu)
 		}
 	}
-	m.slack = 1e-6 * sum
 	m.coef[0] += math.Log(unit) - mean
 	for i := range m.se {
 		m.se[i] /= math.Sqrt(unit)
@@ -62,4 +71,58 @@ func poissonOracle(c glmCase) *oracle {
 func TestPoissonOracle(t *testing.T) {
 	leakFree(t)
 	glmCases(t, "poisson", 30, poissonOracle)
+}
+
+// farStudy has counts of any size and covariates of which one is, as a time in
+// seconds, far from 0 for what it varies.
+func farStudy(t *testing.T, rows [][]string) *study {
+	t.Helper()
+	schema := job.Schema{Columns: []job.Column{
+		{Name: "x", Type: job.Decimal, Step: "0.01", Min: "-9", Max: "9"},
+		{Name: "w", Type: job.Integer, Min: "0", Max: "9000000000"},
+		{Name: "y", Type: job.Integer, Min: "0", Max: "1"},
+		{Name: "k", Type: job.Integer, Min: "0", Max: "4294967295"},
+	}}
+	return newStudy(t, nil, pieces{name: "trial", schema: schema, sites: []table{{[]string{"x", "w", "y", "k"}, rows}}})
+}
+
+// farRows draws rows with counts about a mean, which z and w multiply.
+func farRows(n int, mean float64) ([][]string, *oracle) {
+	rng := rand.New(rand.NewPCG(1, uint64(mean)))
+	m := &oracle{terms: []string{"(Intercept)", "x", "w"}, kept: []bool{true, true, true}, o: make([]float64, n)}
+	rows := make([][]string, n)
+	for i := range rows {
+		x, w := math.Round(rng.NormFloat64()*100)/100, 7e9+math.Round(rng.NormFloat64()*8)
+		mu := mean * math.Exp(x/2+(w-7e9)/40)
+		k := math.Max(0, math.Round(mu+rng.NormFloat64()*math.Sqrt(mu)))
+		rows[i] = []string{fmt.Sprint(x), strconv.FormatFloat(w, 'f', -1, 64), strconv.Itoa(rng.IntN(2)), strconv.FormatFloat(k, 'f', -1, 64)}
+		m.x, m.y = append(m.x, []float64{1, x, w}), append(m.y, k)
+	}
+	return rows, m
+}
+
+// TestPoissonLargeCounts: deviance and standard errors keep their digits, though the
+// counts are large and a column's mean is 10^9 of its standard deviations.
+func TestPoissonLargeCounts(t *testing.T) {
+	leakFree(t)
+	for _, mean := range []float64{0.5, 100, 1e4, 1e6, 1e8} {
+		rows, m := farRows(60, mean)
+		// Where standard errors are small, it shows by how much exponentials are off.
+		m.slack = 1e-8 * math.Sqrt(mean)
+		m.poisson().check(t, farStudy(t, rows).result(ask{"trial", "poisson", "", `{"outcome":"k","covariates":["x","w"]}`}))
+		if t.Failed() {
+			t.Fatalf("mean %v", mean)
+		}
+	}
+}
+
+// TestLogisticFarColumn: the same of logistic regression.
+func TestLogisticFarColumn(t *testing.T) {
+	leakFree(t)
+	rows, m := farRows(60, 1)
+	for i, r := range rows {
+		m.y[i] = float64(r[2][0] - '0')
+	}
+	m.logistic()
+	m.check(t, farStudy(t, rows).result(ask{"trial", "logistic", "", `{"outcome":"y","covariates":["x","w"]}`}))
 }

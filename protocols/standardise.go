@@ -273,8 +273,8 @@ func (x *standardised) perStep(s *mpc.Session, of rss.Float) rss.Float {
 
 // origins returns mean / 2^spread of every term: the z at which x is 0, but for the
 // sign. 0 for what is not kept.
-func (x *standardised) origins(s *mpc.Session, frac, bits int) rss.Fixed128 {
+func (x *standardised) origins(s *mpc.Session) rss.Float {
 	mean := rss.Normalise128(s.Step("size"), rss.NewFixed128(s, x.mean, 0, x.bits+1))
 	mean.Mantissa = rss.Mul(s.Step("kept"), mean.Mantissa, x.kept)
-	return x.perStep(s, mean).Fixed(s.Step("fixed"), frac, bits)
+	return x.perStep(s, mean)
 }

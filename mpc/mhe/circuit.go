@@ -134,8 +134,13 @@ func (e *Epoch) evaluate(c Circuit, inputs []Input) (*Ciphertexts, error) {
 	n := len(c) * e.keys.Primes
 	out := &Ciphertexts{make([]ring.Poly, n), make([]ring.Poly, n)}
 	return out, parallel(n, func() func(k int) error {
+		arithmetic := make([]*evaluation, e.keys.Primes)
 		return func(k int) error {
-			sum, err := newEvaluation(e, k/len(c)).sum(c[k%len(c)], inputs)
+			prime := k / len(c)
+			if arithmetic[prime] == nil {
+				arithmetic[prime] = newEvaluation(e, prime)
+			}
+			sum, err := arithmetic[prime].sum(c[k%len(c)], inputs)
 			if err == nil {
 				out.C0[k], out.C1[k] = sum.Value[0], sum.Value[1]
 			}
@@ -176,6 +181,11 @@ func (v *evaluation) sum(term []string, inputs []Input) (*rlwe.Ciphertext, error
 			}
 		}
 	}
+	if total.Degree() > 1 {
+		if err := v.Relinearize(total, total); err != nil {
+			return nil, err
+		}
+	}
 	for total.Level() >= answerLimbs {
 		if err := v.Rescale(total, total); err != nil {
 			return nil, err
@@ -188,20 +198,24 @@ func (v *evaluation) sum(term []string, inputs []Input) (*rlwe.Ciphertext, error
 	return total, nil
 }
 
-// product multiplies the k-th ciphertexts of a term's columns.
+// product multiplies the k-th ciphertexts of a term's columns. The last product is left
+// as it comes, in three parts: these are summed before they are made two again.
 func (v *evaluation) product(term []string, in Input, k int) (*rlwe.Ciphertext, error) {
 	var product *rlwe.Ciphertext
-	for _, name := range term {
+	for i, name := range term {
 		factor := v.load(in.Stored[in.Manifest.column(name)], k)
-		if product == nil {
+		if i == 0 {
 			product = factor
 			continue
 		}
-		v.DropLevel(factor, factor.Level()-product.Level())
-		if err := v.MulRelin(product, factor, product); err != nil {
-			return nil, err
+		if i > 1 {
+			if err := errors.Join(v.Relinearize(product, product), v.Rescale(product, product)); err != nil {
+				return nil, err
+			}
+			v.DropLevel(factor, factor.Level()-product.Level())
 		}
-		if err := v.Rescale(product, product); err != nil {
+		var err error
+		if product, err = v.MulNew(product, factor); err != nil {
 			return nil, err
 		}
 	}

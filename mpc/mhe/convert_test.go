@@ -91,8 +91,12 @@ func TestConversionRefusesWhatMasksDoNotFit(t *testing.T) {
 		q              *mhe.Quorum
 		says           string
 	}{
-		{1, 82, big5, ""}, {1, 83, big5, "with their masks"}, {1 << 20, 58, big100, ""}, {1 << 20, 59, big100, "with their masks"},
-		{0, 10, big5, "at least 1"}, {10, 0, big5, "at least 1"},
+		{1, 82, big5, ""},
+		{1, 83, big5, "with their masks"},
+		{1 << 20, 58, big100, ""},
+		{1 << 20, 59, big100, "with their masks"},
+		{0, 10, big5, "at least 1"},
+		{10, 0, big5, "at least 1"},
 	} {
 		_, err := mhe.NewConversion(c.values, c.within, c.q, 1)
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {

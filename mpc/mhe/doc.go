@@ -27,6 +27,14 @@
 // log. What is claimed: passive sites, N-1 of N. Nothing proves that a share is
 // right.
 //
+// Keys may outlast a session. A Quorum, of whom any t of N open, holds pieces of a
+// secret (Deal); an Epoch keeps such a key on disk, encrypted, with the key for
+// products; a Deposit is a dataset under it, whose signed Manifest names every
+// ciphertext; a Circuit is what is summed of it, and Answer a site's part in opening
+// that: for what the site computed itself, under fresh ciphertexts of all who answer,
+// charged to a Budget before. A Conversion makes such sums additive shares of the
+// sites, and back. An Inference is between two alone: one has patients, one a model.
+//
 // It is the only package that imports Lattigo, whose objects are not safe for
 // concurrent use: every goroutine has its own.
 package mhe

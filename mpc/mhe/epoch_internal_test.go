@@ -3,9 +3,12 @@ package mhe
 import (
 	"bytes"
 	"math"
+	"math/big"
+	"slices"
 	"testing"
 
 	"consilium/mpc"
+	"consilium/mpc/memnet"
 )
 
 // HashStored is for tests of manifests that were made by somebody else.
@@ -58,9 +61,77 @@ func TestVaultFitsTheTable(t *testing.T) {
 	}
 }
 
-// What an answer may have as noise is what it has: the evaluated ciphertext of the
-// deepest circuit decrypts with a noise below the bound that opening reckons with,
-// and the smudging is the rule's for the epoch's openings.
+// What is reckoned as the noise of an evaluated ciphertext, by which smudging is
+// found, is no less than what the deepest circuit has, and the plaintext survives.
+func TestNoiseOfProductsIsAsReckoned(t *testing.T) {
+	q, err := NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	epochs, err := memnet.Collect(memnet.New(memnet.Config{N: 3, Compute: []mpc.PartyID{}}), func(s *mpc.Session) (*Epoch, error) {
+		return MakeEpoch(s, q, 40, 10), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, active := epochs[0], []mpc.PartyID{0, 2}
+	var columns []Values
+	for _, name := range []string{"x", "y", "z"} {
+		numbers := make([]*big.Int, 3000)
+		for i := range numbers {
+			numbers[i] = big.NewInt(int64(i*i*7%255) - 127)
+		}
+		columns = append(columns, Values{name, 8, numbers})
+	}
+	m, stored, err := e.Deposit(0, columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := NewAnswers(1, e.Bits, q, e.Openings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := a.noise // of the evaluated ciphertext, without the fresh ones that are added
+	alone.terms = residual
+	for _, term := range [][]string{{"x"}, {"x", "y"}, {"x", "y", "z"}} {
+		sum, err := e.evaluate(Circuit{term}, []Input{{m, stored}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ring := a.rings.q
+		phase := ring.NewPoly()
+		for _, p := range active {
+			secret, err := epochs[p].piece.Among(e.keys, q, active)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := ring.NewPoly()
+			ring.NTT(sum.C1[0], part)
+			ring.MulCoeffsMontgomery(part, answerSecret(secret).key.Value.Q, part)
+			ring.INTT(part, part)
+			ring.Add(phase, part, phase)
+		}
+		ring.Add(phase, sum.C0[0], phase)
+		prime := a.rings.plain[0]
+		ring.MulScalar(phase, prime, phase)
+		o, noises, square := newOpener(a.Layout), make([]float64, ring.N()), 0.0
+		for j := range noises {
+			_, size := o.lift(phase.Coeffs[0][j], phase.Coeffs[1][j], prime)
+			noises[j] = size / float64(prime)
+			square += noises[j] * noises[j]
+		}
+		got, want := math.Sqrt(square/float64(len(noises))), alone.sigmaCiphertext()
+		t.Logf("product of %d: noise 2^%.2f, reckoned 2^%.2f", len(term), math.Log2(got), math.Log2(want))
+		if got > want {
+			t.Errorf("noise of a product of %d is %.1f, reckoned %.1f", len(term), got, want)
+		}
+		if largest := slices.Max(noises); largest > alone.worstCiphertext() {
+			t.Errorf("noise of %.1f, at most %.1f", largest, alone.worstCiphertext())
+		}
+	}
+}
+
+// The smudging of answers is the rule's for the epoch's openings.
 func TestAnswersFollowTheRuleOfSmudging(t *testing.T) {
 	q, err := NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
 	if err != nil {

@@ -60,7 +60,11 @@ func flat(t testing.TB, members []mpc.PartyID) mhe.Options {
 func hold(t testing.TB, l *mhe.Layout, q *mhe.Quorum, own [][]*big.Int, hooks *memnet.Hooks) *holding {
 	t.Helper()
 	h := &holding{layout: l, quorum: q}
-	cfg := memnet.Config{N: l.Sites, Compute: []mpc.PartyID{}, Timeout: time.Second, Hooks: memnet.Hooks{
+	patience := time.Duration(0) // memnet's own
+	if hooks != nil {
+		patience = 3 * time.Second
+	}
+	cfg := memnet.Config{N: l.Sites, Compute: []mpc.PartyID{}, Timeout: patience, Hooks: memnet.Hooks{
 		Tamper: func(m memnet.Message) ([]byte, bool) {
 			if hooks != nil && hooks.Tamper != nil {
 				return hooks.Tamper(m)
