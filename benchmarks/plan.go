@@ -92,7 +92,9 @@ func (f *findings) failures() error {
 // scaled is a request of a size whose rows are divided by the command line's
 // number, but for enough that a model of the columns has a solution.
 func (l *line) scaled(name string, n size) request {
-	n.rows = max(n.rows/l.divide, smallest, rowsEach*n.cols)
+	if l.divide > 1 {
+		n.rows = max(n.rows/l.divide, smallest, min(n.rows, rowsEach*n.cols))
+	}
 	return request{find(name), n}
 }
 

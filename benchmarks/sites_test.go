@@ -113,9 +113,12 @@ func TestSiteCommandLine(t *testing.T) {
 // others end by their deadline and say who it was.
 func TestDeadSite(t *testing.T) {
 	const patience, dead = time.Second, 2
-	for name, stop := range map[string]func(ctx context.Context, leave func()){
-		"silent": func(ctx context.Context, _ func()) { <-ctx.Done() },
-		"gone":   func(ctx context.Context, leave func()) { leave(); <-ctx.Done() },
+	for name, c := range map[string]struct {
+		stop func(ctx context.Context, leave func())
+		says string
+	}{
+		"silent": {func(ctx context.Context, _ func()) { <-ctx.Done() }, "run.0/commit: receive from site-3: site-3 sends nothing"},
+		"gone":   {func(ctx context.Context, leave func()) { leave(); <-ctx.Done() }, "site-3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := inProcess(t)
@@ -125,14 +128,14 @@ func TestDeadSite(t *testing.T) {
 					if o.Self != dead {
 						return alive(p)(ctx, o, ready)
 					}
-					return nil, o.die(ctx, ready, stop)
+					return nil, o.die(ctx, ready, c.stop)
 				}
 			}
 			arranged := sites{Overlay: job.OverlayLinks, Runs: 1, Patience: patience}
 			began := time.Now()
 			_, err := b.sum(t.Context(), request{find("mhe-sum"), size{rows: 5}}, 4, arranged)
-			if err == nil || !strings.Contains(err.Error(), "site-3") || !strings.Contains(err.Error(), "run.0/commit") {
-				t.Errorf("error %v, want one that names site-3 and the step", err)
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want one that says %q", err, c.says)
 			}
 			if took := time.Since(began); took > 15*patience { // two of them, and what a busy machine takes
 				t.Errorf("the others waited for %v", took)
