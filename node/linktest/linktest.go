@@ -68,14 +68,16 @@ func Links(t testing.TB, n int, listen func(peer.Config) (*peer.Net, error)) []m
 	for _, net := range nets {
 		links = append(links, net)
 	}
-	limit := time.Now().Add(patience)
+	tick, limit := time.NewTicker(time.Millisecond), time.After(patience)
+	defer tick.Stop()
 	for i, net := range nets {
 		for p := range n {
 			for p != i && net.Status(mpc.PartyID(p)) != nil {
-				if time.Now().After(limit) {
+				select {
+				case <-tick.C:
+				case <-limit:
 					t.Fatal(net.Status(mpc.PartyID(p)))
 				}
-				time.Sleep(time.Millisecond)
 			}
 		}
 	}

@@ -172,6 +172,12 @@ func TestCloseDoesNotWaitForASilentPeer(t *testing.T) {
 	w, p := proxied(t, func(_ int, c *Config) { c.Heartbeat, c.Idle = time.Minute, time.Hour })
 	id := session(1)
 	warm(t, w, id)
+	r := w.nets[0].remotes[1]
+	eventually(t, "the peer has given its credit", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.lanes[id].credit > mpc.MaxFrame
+	})
 	p.Hold()
 	stuck := make(chan error, 1)
 	ctx := within(t)
@@ -183,7 +189,11 @@ func TestCloseDoesNotWaitForASilentPeer(t *testing.T) {
 			}
 		}
 	}()
-	eventually(t, "the sender has begun", func() bool { return w.nets[0].Stats(1).BytesSent > burstSize })
+	eventually(t, "a frame is being written", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.link != nil && len(r.link.lock) == 1
+	})
 	closed := make(chan error, 1)
 	go func() { closed <- w.nets[0].Close() }()
 	select {
