@@ -92,9 +92,6 @@ func newPrecision(rows, spare int) precision {
 	return precision{z, weight, work, min(fullFrac, room-1-log2(rows)-z+work)}
 }
 
-// cuts tells whether weights lose digits before they meet z.
-func (f precision) cuts() bool { return f.weight < fullFrac }
-
 // fisher is a model's design as the steps take it: a column of ones, the members,
 // and those of the terms.
 type fisher struct {
@@ -127,8 +124,9 @@ type fit struct {
 	singular, stuck rss.Vec
 }
 
-// fitted runs all steps. About 170 rounds before the first and 100 a step, and what
-// the family costs; a row costs 12 bytes a term and step, and 45 a step.
+// fitted runs all steps; the last takes the standard errors' H. About 170 rounds
+// before the first and 100 a step, and what the family costs; a row costs 12 bytes a
+// term and step, 45 a step, and 31 a term in the last.
 func (m *fisher) fitted(s *mpc.Session, of family) *fit {
 	inverse, singular := m.first(s.Step("first"))
 	coef := rss.NewFixed128(s, rss.Zero[ring.Vec128](m.p), coefFrac, coefFrac+coefBits)
@@ -143,7 +141,7 @@ func (m *fisher) fitted(s *mpc.Session, of family) *fit {
 			now = of.at(s.Step("family"), out)
 		}
 		h, g := m.information(s.Step("information"), now)
-		if i == fisherSteps-1 && m.frac.cuts() {
+		if i == fisherSteps-1 {
 			h = m.fineInformation(s.Step("fine"), now.weight)
 		}
 		inverse = m.improve(s.Step("inverse"), h, inverse)
@@ -172,7 +170,7 @@ func newFisher(s *mpc.Session, x *standardised, frac precision, member rss.Vec, 
 		z:    rss.Concat(s, rss.Scale(s, member, 1<<frac.z), x.z.Share),
 		size: x.extra.countSize, top: log2(n) + 1,
 	}
-	m.across = rss.Vec{A: transposed(m.z.A, m.p, n), B: transposed(m.z.B, m.p, n)}
+	m.across = rss.Transpose(s, m.z, m.p, n)
 	m.scale = powers(s, ones(s, 1), rss.AddConst(s, rss.Neg(s, m.size), int64(m.top)), m.top+1)
 	m.idle = rss.NewFixed128(s, rss.Zero[ring.Vec128](m.p*m.p), coefFrac, coefFrac)
 	unkept := rss.AddConst(s, rss.Neg(s, x.kept), 1)
@@ -198,18 +196,6 @@ func (m *fisher) alone(s *mpc.Session) *fisher {
 // ones returns n ones. Local.
 func ones(s *mpc.Session, n int) rss.Vec128 {
 	return rss.Public(s, ring.Vec128{}.Make(n).AddConst(1))
-}
-
-// transposed returns the transpose of one component of a matrix of r rows of c
-// elements.
-func transposed[E any](x []E, r, c int) []E {
-	y := make([]E, r*c)
-	for i := range r {
-		for j := range c {
-			y[j*r+i] = x[i*c+j]
-		}
-	}
-	return y
 }
 
 // first inverts Z'Z / 2^size, and returns what is not 0 if it is singular.
@@ -274,7 +260,7 @@ func (m *fisher) information(s *mpc.Session, now working) (h, g rss.Fixed128) {
 func (m *fisher) fineInformation(s *mpc.Session, weight rss.Fixed) rss.Fixed128 {
 	const frac = 40 // of weighted columns
 	z := rss.Lift(s.Step("z"), m.z)
-	across := rss.Vec128{A: transposed(z.A, m.p, m.n), B: transposed(z.B, m.p, m.n)}
+	across := rss.Transpose(s, z, m.p, m.n)
 	weights := rss.Repeat(s, rss.Lift(s.Step("weights"), weight.Share), m.p)
 	weighted := rss.MulRound(s.Step("weigh"), weights, z, weight.Frac+m.frac.z-frac)
 	sums := rss.MatMul(s.Step("sums"), weighted, across, m.p, m.n, m.p)
@@ -299,7 +285,7 @@ func (m *fisher) improve(s *mpc.Session, h, x rss.Fixed128) rss.Fixed128 {
 // traceOf returns the trace of h x.
 func (m *fisher) traceOf(s *mpc.Session, h, x rss.Fixed128) rss.Fixed128 {
 	// The sum over i and j of h[i][j] x[j][i].
-	across := rss.Vec128{A: transposed(x.A, m.p, m.p), B: transposed(x.B, m.p, m.p)}
+	across := rss.Transpose(s, x.Share, m.p, m.p)
 	trace := rss.DotRowsRound(s, h.Share, across, m.p*m.p, coefFrac)
 	return rss.NewFixed128(s, trace, coefFrac, coefFrac+traceBits)
 }
