@@ -23,17 +23,34 @@ import (
 	"consilium/protocols"
 )
 
-var pictureFiles = flag.String("pictures", "", "draw a picture of each kind into files such as docs/pictures/*.svg")
+var update = flag.Bool("update", false, "draw the pictures of the documentation anew")
 
-func TestDrawExamples(t *testing.T) {
-	if *pictureFiles == "" {
-		t.Skip("no -pictures given")
-	}
+// TestPicturesOfTheDocumentation: each of them shows what is drawn today, its texts
+// and its lines, wherever a machine's rounding moves them by a hair.
+func TestPicturesOfTheDocumentation(t *testing.T) {
 	for name, f := range examples(t) {
-		if err := Write(strings.Replace(*pictureFiles, "*", name, 1), f); err != nil {
-			t.Error(name, err)
+		file := filepath.Join("..", "..", "docs", "pictures", name+".svg")
+		if *update {
+			if err := Write(file, f); err != nil {
+				t.Error(name, err)
+			}
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, now := parse(t, b), drawn(t, f)
+		if !slices.Equal(kept.texts, now.texts) || !slices.EqualFunc(kept.paths, now.paths, samePath) {
+			t.Errorf("%s is out of date: go test ./client/plot -update", file)
 		}
 	}
+}
+
+// samePath compares to a tenth of a point.
+func samePath(a, b path) bool {
+	return a.style == b.style && slices.EqualFunc(a.points, b.points, func(p, q [2]float64) bool {
+		return math.Hypot(p[0]-q[0], p[1]-q[1]) < 0.1
+	})
 }
 
 // svg is what a test reads of a drawing.
