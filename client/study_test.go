@@ -148,7 +148,7 @@ func (s *study) answer(t *testing.T, signed *job.Signed, outputs map[string][]in
 		t.Fatal(err)
 	}
 	f := &Fetched{Job: signed, Decisions: s.decide(t, signed)}
-	session, err := job.SessionID(signed.ID(), s.file.Hash, s.file.Roster, f.Decisions)
+	session, err := job.SessionID(signed.ID(), j, s.file.Roster, f.Decisions)
 	if err != nil {
 		t.Fatal(err)
 	}

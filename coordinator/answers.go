@@ -37,7 +37,7 @@ func (d *desk) decision(node string, a *job.Decision) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	o := d.open[a.Job]
-	if o == nil || o.state != api.State_STATE_DECIDING {
+	if o == nil || o.state != api.State_STATE_DECIDING || !o.needs(node) {
 		return nil
 	}
 	if _, answered := o.decisions[node]; answered {
@@ -49,7 +49,7 @@ func (d *desk) decision(node string, a *job.Decision) error {
 		return d.end(o, api.State_STATE_REJECTED, blame(node, a.Reason), c)
 	}
 	c.events = []*api.Event{{State: o.state, Node: node, Phase: "accepted"}}
-	if len(o.decisions)+1 < len(d.roster.Nodes) {
+	if len(o.decisions)+1 < len(o.nodes) {
 		return d.commit(o, c)
 	}
 	return d.startJob(o, c)
@@ -62,9 +62,11 @@ func (d *desk) startJob(o *openJob, c change) error {
 	if err := d.commit(o, c); err != nil {
 		return err
 	}
-	answers := wire.DecisionsTo(o.answers(d.roster))
-	for _, l := range d.nodes {
-		l.send(start(o.record, answers))
+	answers := wire.DecisionsTo(o.answers())
+	for node, l := range d.nodes {
+		if o.needs(node) {
+			l.send(start(o.record, answers))
+		}
 	}
 	return nil
 }
@@ -150,7 +152,7 @@ func (d *desk) keepOutcome(out *outcome, forged error) error {
 	if o == nil {
 		return d.lateOutcome(out)
 	}
-	if o.reported[out.node] {
+	if o.reported[out.node] || !o.needs(out.node) {
 		return nil
 	}
 	if out.error == "" {
@@ -166,7 +168,7 @@ func (d *desk) keepOutcome(out *outcome, forged error) error {
 		return d.end(o, api.State_STATE_FAILED, blame(out.node, out.error), c)
 	}
 	c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "done"}}
-	if len(o.reported)+1 < len(d.roster.Nodes) {
+	if len(o.reported)+1 < len(o.nodes) {
 		return d.commit(o, c)
 	}
 	return d.end(o, api.State_STATE_DONE, "", c) // every sealer's outcome came with its share
@@ -199,7 +201,7 @@ func (d *desk) checkOutcome(o *openJob, out *outcome, forged error) error {
 	if forged != nil {
 		return forged
 	}
-	session, err := job.SessionID(o.id, d.cfg.Roster.Hash, d.roster, o.answers(d.roster))
+	session, err := job.SessionID(o.id, j, d.roster, o.answers())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -49,10 +50,12 @@ func (d *desk) attach(l *link, running []job.Hash) error {
 func (d *desk) tellOpen(l *link, o *openJob) {
 	_, answered := o.decisions[l.node]
 	switch {
+	case !o.needs(l.node):
+		return
 	case o.state == api.State_STATE_DECIDING && !answered:
 		l.send(offer(o.record))
 	case o.state == api.State_STATE_RUNNING && !o.reported[l.node]:
-		l.send(start(o.record, wire.DecisionsTo(o.answers(d.roster))))
+		l.send(start(o.record, wire.DecisionsTo(o.answers())))
 	default:
 		return
 	}
@@ -67,8 +70,13 @@ func (d *desk) tellEnds(l *link, running []job.Hash) error {
 	}
 	told := make(map[job.Hash]bool)
 	for _, r := range records {
-		told[r.id] = true
-		l.send(ended(r.end()))
+		j, err := job.Decode(r.signed.Bytes)
+		if err != nil {
+			return err
+		}
+		if told[r.id] = true; slices.Contains(d.roster.Participants(j), l.node) {
+			l.send(ended(r.end()))
+		}
 	}
 	for _, id := range running {
 		if told[id] || d.open[id] != nil {
@@ -103,6 +111,7 @@ func (d *desk) detach(l *link) {
 	for _, o := range d.line {
 		_, answered := o.decisions[l.node]
 		switch {
+		case !o.needs(l.node):
 		case o.state == api.State_STATE_DECIDING && !answered:
 			d.note(o, "", phaseWaiting, waitingFor(l.node, o.deadline))
 		case o.state == api.State_STATE_RUNNING && !o.reported[l.node]:

@@ -81,6 +81,9 @@ func (c *coordination) check(j *job.Job) error {
 	if _, ok := roster.Dataset(j.Dataset); !ok {
 		return status.Errorf(codes.NotFound, "study %s has no dataset %q; %s", roster.Study, j.Dataset, job.Near(j.Dataset, roster.DatasetNames()))
 	}
+	if err := roster.CheckParticipants(j); err != nil {
+		return status.Error(codes.InvalidArgument, err.Error())
+	}
 	if err := j.CheckFresh(time.Now()); err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}

@@ -65,7 +65,7 @@ func newDesk(cfg *Config, s *store, m *monitor) (*desk, error) {
 // takeUp continues a job after a restart. Its deadline stands, but nodes get
 // the usual grace to come back.
 func (d *desk) takeUp(r *record, now time.Time) error {
-	o, err := restore(d.store, r)
+	o, err := restore(d.store, r, d.roster)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (d *desk) submit(client string, signed *job.Signed, j *job.Job) (known bool
 		id: id, signed: signed, client: client, study: j.Study, dataset: j.Dataset, analysis: j.Analysis,
 		recipient: j.Recipient, expires: j.Expires, submitted: now, changed: now, state: api.State_STATE_QUEUED,
 	}
-	o := newOpenJob(r)
+	o := newOpenJob(r, d.roster.Participants(j))
 	o.since = now
 	events := o.numbered(now, []*api.Event{{State: r.state, Phase: "queued", Detail: ahead(len(d.line))}})
 	if err := d.store.insert(r, events); err != nil {

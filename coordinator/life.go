@@ -79,6 +79,9 @@ func (d *desk) end(o *openJob, state api.State, reason string, c change) error {
 		return nil
 	}
 	for node, l := range d.nodes {
+		if !o.needs(node) {
+			continue
+		}
 		if decision, ok := o.decisions[node]; !o.reported[node] && (!ok || decision.Accept) {
 			l.send(ended(o.end()))
 		}
@@ -91,7 +94,7 @@ func (d *desk) offerJob(o *openJob, now time.Time) error {
 	deadline := now.Add(d.cfg.DecideTimeout)
 	c := change{state: api.State_STATE_DECIDING, offered: true}
 	c.events = append(c.events, &api.Event{State: c.state, Phase: stateWord(c.state), Detail: "offered to every node"})
-	for _, name := range d.roster.Names() {
+	for _, name := range o.nodes {
 		if d.nodes[name] == nil {
 			c.events = append(c.events, &api.Event{State: c.state, Phase: phaseWaiting, Detail: waitingFor(name, deadline)})
 		}
@@ -99,8 +102,10 @@ func (d *desk) offerJob(o *openJob, now time.Time) error {
 	if err := d.commit(o, c); err != nil {
 		return err
 	}
-	for _, l := range d.nodes {
-		l.send(offer(o.record))
+	for node, l := range d.nodes {
+		if o.needs(node) {
+			l.send(offer(o.record))
+		}
 	}
 	return nil
 }
@@ -208,7 +213,7 @@ func (d *desk) verdict(o *openJob, now time.Time) (state api.State, reason strin
 // lost returns the nodes that are away from a running job for too long, and
 // when there might be another.
 func (d *desk) lost(o *openJob, now time.Time) (names []string, due time.Time) {
-	for _, name := range d.roster.Names() {
+	for _, name := range o.nodes {
 		since, away := d.away[name]
 		if !away || o.reported[name] {
 			continue
@@ -228,7 +233,7 @@ func (d *desk) lost(o *openJob, now time.Time) (names []string, due time.Time) {
 // undecided names the nodes that a job waited for in vain.
 func (d *desk) undecided(o *openJob) string {
 	var absent, silent []string
-	for _, name := range d.roster.Names() {
+	for _, name := range o.nodes {
 		if _, ok := o.decisions[name]; ok {
 			continue
 		}
@@ -247,7 +252,7 @@ func (d *desk) undecided(o *openJob) string {
 // unreported names the nodes that a running job waited for in vain.
 func (d *desk) unreported(o *openJob) string {
 	var missing []string
-	for _, name := range d.roster.Names() {
+	for _, name := range o.nodes {
 		if !o.reported[name] {
 			missing = append(missing, name)
 		}

@@ -24,6 +24,7 @@ const (
 // follow the store: they change after a commit, never before.
 type openJob struct {
 	*record
+	nodes     []string                // who takes part
 	deadline  time.Time               // of deciding or running
 	since     time.Time               // when it came into its state, or this process took it up
 	sequence  int64                   // of the last stored event
@@ -36,9 +37,10 @@ type openJob struct {
 	counts map[string]int // events by node
 }
 
-func newOpenJob(r *record) *openJob {
+func newOpenJob(r *record, nodes []string) *openJob {
 	return &openJob{
 		record:    r,
+		nodes:     nodes,
 		decisions: make(map[string]job.Decision),
 		reported:  make(map[string]bool),
 		news:      make(chan struct{}),
@@ -47,8 +49,12 @@ func newOpenJob(r *record) *openJob {
 }
 
 // restore takes up a job that was open when the last process ended.
-func restore(s *store, r *record) (*openJob, error) {
-	o := newOpenJob(r)
+func restore(s *store, r *record, roster *job.Roster) (*openJob, error) {
+	j, err := r.signed.Verify()
+	if err != nil {
+		return nil, err
+	}
+	o := newOpenJob(r, roster.Participants(j))
 	decisions, err := s.decisions(r)
 	if err != nil {
 		return nil, err
@@ -72,10 +78,13 @@ func restore(s *store, r *record) (*openJob, error) {
 	return o, nil
 }
 
+// needs tells whether a node takes part.
+func (o *openJob) needs(node string) bool { return slices.Contains(o.nodes, node) }
+
 // answers returns the decisions in the order of the roster.
-func (o *openJob) answers(r *job.Roster) []job.Decision {
+func (o *openJob) answers() []job.Decision {
 	var out []job.Decision
-	for _, name := range r.Names() {
+	for _, name := range o.nodes {
 		if d, ok := o.decisions[name]; ok {
 			out = append(out, d)
 		}

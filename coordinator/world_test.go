@@ -397,7 +397,7 @@ func (w *world) sessionOf(id job.Hash, ds []*api.Decision) [32]byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	session, err := job.SessionID(id, w.roster.Hash, w.roster.Roster, decisions)
+	session, err := job.SessionID(id, &job.Job{Roster: w.roster.Hash}, w.roster.Roster, decisions)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package job
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 )
 
 // MaxReasonBytes caps the reason of a decision.
@@ -52,15 +53,19 @@ func (d *Decision) Verify(key ed25519.PublicKey) error {
 }
 
 // SessionID derives the session of an accepted job from the signed acceptances,
-// exactly one of every node of the roster, in any order. A fresh nonce of every
-// node enters: nobody can choose the id, and it never repeats.
-func SessionID(jobID, roster Hash, r *Roster, ds []Decision) ([32]byte, error) {
+// exactly one of every node that takes part, in any order. A fresh nonce of each
+// enters: nobody can choose the id, and it never repeats.
+func SessionID(jobID Hash, j *Job, r *Roster, ds []Decision) ([32]byte, error) {
+	names := r.Participants(j)
 	byNode := make(map[string]*Decision, len(ds))
 	for i := range ds {
 		d := &ds[i]
 		index := r.NodeIndex(d.Node)
 		if index < 0 {
 			return [32]byte{}, fmt.Errorf("session: a decision is of %s, which is no node of the study: compare roster hashes", quoted(d.Node))
+		}
+		if !slices.Contains(names, d.Node) {
+			return [32]byte{}, fmt.Errorf("session: a decision is of %s, which takes no part in the job", d.Node)
 		}
 		if byNode[d.Node] != nil {
 			return [32]byte{}, fmt.Errorf("session: node %s decided twice: submit the job anew", d.Node)
@@ -76,11 +81,11 @@ func SessionID(jobID, roster Hash, r *Roster, ds []Decision) ([32]byte, error) {
 		}
 		byNode[d.Node] = d
 	}
-	parts := [][]byte{jobID[:], roster[:]}
-	for _, name := range r.Names() {
+	parts := [][]byte{jobID[:], j.Roster[:]}
+	for _, name := range names {
 		d := byNode[name]
 		if d == nil {
-			return [32]byte{}, fmt.Errorf("session: the decision of node %s is missing: every node of the study must accept", name)
+			return [32]byte{}, fmt.Errorf("session: the decision of node %s is missing: every node that takes part must accept", name)
 		}
 		parts = append(parts, []byte(name), d.Nonce)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -27,11 +28,13 @@ type Job struct {
 	Dataset   string         `json:"dataset"`
 	Analysis  string         `json:"analysis"`
 	Where     string         `json:"where,omitempty"`
-	Args      map[string]any `json:"args"`      // strings, json.Number, bool, lists of these
-	Engine    string         `json:"engine"`    // EngineShares or EngineMHE
-	Recipient []byte         `json:"recipient"` // HPKE public key of who may open the result
-	Nonce     []byte         `json:"nonce"`     // 32 fresh random bytes
-	Expires   time.Time      `json:"expires"`   // UTC, whole seconds
+	Args      map[string]any `json:"args"`             // strings, json.Number, bool, lists of these
+	Engine    string         `json:"engine"`           // EngineShares or EngineMHE
+	Stored    bool           `json:"stored,omitempty"` // asks what is deposited, not the sites' files
+	Nodes     []string       `json:"nodes,omitempty"`  // who takes part, in the roster's order; all nodes where there are none
+	Recipient []byte         `json:"recipient"`        // HPKE public key of who may open the result
+	Nonce     []byte         `json:"nonce"`            // 32 fresh random bytes
+	Expires   time.Time      `json:"expires"`          // UTC, whole seconds
 }
 
 // Signed is a job's exact bytes under its signer's Ed25519 signature.
@@ -121,6 +124,17 @@ func (j *Job) check() error {
 	}
 	if err := checkWord("job: engine", j.Engine); err != nil {
 		return err
+	}
+	if len(j.Nodes) > MaxNodes {
+		return fmt.Errorf("job: it names %d nodes, at most %d are allowed", len(j.Nodes), MaxNodes)
+	}
+	for i, name := range j.Nodes {
+		if err := checkName("job: node", name); err != nil {
+			return err
+		}
+		if slices.Contains(j.Nodes[:i], name) {
+			return fmt.Errorf("job: it names node %s twice: each takes part once", name)
+		}
 	}
 	if len(j.Where) > MaxPredicateBytes {
 		return fmt.Errorf("job: where has %d bytes, at most %d are allowed: shorten the condition", len(j.Where), MaxPredicateBytes)

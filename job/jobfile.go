@@ -26,6 +26,8 @@ type File struct {
 	Where    string
 	Args     map[string]any
 	Engine   string // empty or "auto": the program's choice; else an engine's name
+	Stored   bool
+	Nodes    []string // empty: all, or those that the program chooses
 }
 
 // fileYAML is File's form on disk.
@@ -36,6 +38,8 @@ type fileYAML struct {
 	Where    string    `yaml:"where"`
 	Args     yaml.Node `yaml:"args"`
 	Engine   string    `yaml:"engine"`
+	Stored   bool      `yaml:"stored"`
+	Nodes    []string  `yaml:"nodes"`
 }
 
 // ParseFile reads a job file's YAML. It checks form alone; names are checked
@@ -56,7 +60,10 @@ func ParseFile(b []byte) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("job file: %w", err)
 	}
-	return &File{Study: y.Study, Dataset: y.Dataset, Analysis: y.Analysis, Where: y.Where, Args: args, Engine: y.Engine}, nil
+	return &File{
+		Study: y.Study, Dataset: y.Dataset, Analysis: y.Analysis, Where: y.Where, Args: args,
+		Engine: y.Engine, Stored: y.Stored, Nodes: y.Nodes,
+	}, nil
 }
 
 // Job makes the job that a client signs: to the roster that it holds, for the
@@ -86,6 +93,8 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 		Where:     f.Where,
 		Args:      f.Args,
 		Engine:    engine,
+		Stored:    f.Stored,
+		Nodes:     f.Nodes,
 		Recipient: recipient,
 		Nonce:     nonce,
 		Expires:   now.Add(lifetime).UTC().Truncate(time.Second),
@@ -103,6 +112,9 @@ const engineAuto = "auto"
 func (f *File) engine() (string, error) {
 	switch f.Engine {
 	case "", engineAuto:
+		if f.Stored {
+			return EngineMHE, nil
+		}
 		return EngineShares, nil
 	case EngineShares, EngineMHE:
 		return f.Engine, nil

@@ -3,11 +3,37 @@ package job
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
+	"strings"
 )
 
+// Participants are the nodes that take part in a job, in the order of the roster:
+// those that it names, or all.
+func (r *Roster) Participants(j *Job) []string {
+	names := r.Names()
+	if len(j.Nodes) == 0 {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(j.Nodes, name) })
+}
+
+// CheckParticipants refuses a job that names nodes which the roster lacks, or not
+// in its order.
+func (r *Roster) CheckParticipants(j *Job) error {
+	for _, name := range j.Nodes {
+		if r.NodeIndex(name) < 0 {
+			return fmt.Errorf("nodes: unknown node %s: %s", quoted(name), Near(name, r.Names()))
+		}
+	}
+	if len(j.Nodes) > 0 && !slices.Equal(j.Nodes, r.Participants(j)) {
+		return fmt.Errorf("nodes: name them in the order of the roster: %s", strings.Join(r.Participants(j), ", "))
+	}
+	return nil
+}
+
 // Sealers are the nodes that each seal a share of the job's result, in the order
-// of their roles: the compute parties or, with engine mhe, the dataset's sites.
-// There are none where the roster lacks the dataset.
+// of their roles: the compute parties or, with engine mhe, the dataset's sites that
+// take part. There are none where the roster lacks the dataset.
 func (r *Roster) Sealers(j *Job) []string {
 	if j.Engine != EngineMHE {
 		return r.Parties
@@ -16,9 +42,11 @@ func (r *Roster) Sealers(j *Job) []string {
 	if !ok {
 		return nil
 	}
-	names := make([]string, len(d.Sites))
+	var names []string
 	for i := range d.Sites {
-		names[i] = d.Sites[i].Node
+		if name := d.Sites[i].Node; len(j.Nodes) == 0 || slices.Contains(j.Nodes, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -94,8 +95,26 @@ type Dataset struct {
 	Name   string `yaml:"name"`
 	Title  string `yaml:"title,omitempty"`
 	Sites  []Site `yaml:"sites"`
+	Vault  Vault  `yaml:"vault,omitempty"`
 	Schema Schema `yaml:"schema"`
 }
+
+// Vault says how the sites of a dataset keep it encrypted under a key that they
+// hold together (engine mhe). Whatever is zero takes its default.
+type Vault struct {
+	Quorum   int `yaml:"quorum,omitempty"`   // how many sites, any, open together; all by default
+	Openings int `yaml:"openings,omitempty"` // ciphertexts that may be opened under one key; 10000 by default
+}
+
+// DefaultOpenings is how many ciphertexts a key epoch opens unless the study says
+// otherwise.
+const DefaultOpenings = 10_000
+
+// Quorum is how many of the dataset's sites open what is stored, any of them.
+func (d *Dataset) Quorum() int { return cmp.Or(d.Vault.Quorum, len(d.Sites)) }
+
+// Openings is how many ciphertexts may be opened under one key of the dataset.
+func (d *Dataset) Openings() int { return cmp.Or(d.Vault.Openings, DefaultOpenings) }
 
 // Site says that a node holds rows of a dataset. Rows is public: the number
 // that the site seals whatever a filter keeps; a file with fewer is padded with

@@ -10,6 +10,7 @@ const (
 	maxTitle        = 256
 	maxOrganisation = 128
 	maxAddress      = 256
+	maxOpenings     = 1 << 30
 )
 
 // Check checks the roster whole: names, keys, parties, datasets and schemas.
@@ -174,6 +175,12 @@ func (r *Roster) checkDataset(d *Dataset) error {
 		if s.Rows < 1 || s.Rows > maxRows {
 			return fmt.Errorf("site %s declares %d rows: declare 1 to %d, at least as many as its file has", s.Node, s.Rows, maxRows)
 		}
+	}
+	if v := d.Vault; v.Quorum != 0 && (v.Quorum < 2 || v.Quorum > len(d.Sites)) {
+		return fmt.Errorf("vault quorum is %d: use 2 to %d, the number of its sites", v.Quorum, len(d.Sites))
+	}
+	if v := d.Vault; v.Openings < 0 || v.Openings > maxOpenings {
+		return fmt.Errorf("vault openings is %d: use 1 to %d", v.Openings, maxOpenings)
 	}
 	return d.Schema.Check()
 }

@@ -112,27 +112,27 @@ func decide(s *study, jobID Hash) []Decision {
 
 func TestSessionID(t *testing.T) {
 	s := newStudy(t, 4)
-	jobID, roster := Hash{1}, Hash{2}
+	jobID, j := Hash{1}, &Job{Roster: Hash{2}}
 	ds := decide(s, jobID)
-	want, err := SessionID(jobID, roster, s.roster, ds)
+	want, err := SessionID(jobID, j, s.roster, ds)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ds[0], ds[3] = ds[3], ds[0]
-	if got, err := SessionID(jobID, roster, s.roster, ds); err != nil || got != want {
+	if got, err := SessionID(jobID, j, s.roster, ds); err != nil || got != want {
 		t.Errorf("order matters: %x %x %v", got, want, err)
 	}
-	if got, _ := SessionID(jobID, Hash{3}, s.roster, ds); got == want {
+	if got, _ := SessionID(jobID, &Job{Roster: Hash{3}}, s.roster, ds); got == want {
 		t.Error("the roster does not enter")
 	}
-	if got, _ := SessionID(Hash{3}, roster, s.roster, decide(s, Hash{3})); got == want {
+	if got, _ := SessionID(Hash{3}, j, s.roster, decide(s, Hash{3})); got == want {
 		t.Error("the job does not enter")
 	}
 	for i := range s.nodes {
 		ds := decide(s, jobID)
 		ds[i].Nonce[5] ^= 1
 		ds[i].Sign(s.nodes[i].Key)
-		if got, err := SessionID(jobID, roster, s.roster, ds); err != nil || got == want {
+		if got, err := SessionID(jobID, j, s.roster, ds); err != nil || got == want {
 			t.Errorf("nonce of node %d does not enter: %v", i, err)
 		}
 	}
@@ -163,9 +163,30 @@ func TestSessionID(t *testing.T) {
 		"short nonce":    {func(ds []Decision) []Decision { ds[1].Nonce = ds[1].Nonce[1:]; ds[1].Sign(s.nodes[1].Key); return ds }, "nonce of 32 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := SessionID(jobID, roster, s.roster, c.change(decide(s, jobID)))
+			_, err := SessionID(jobID, j, s.roster, c.change(decide(s, jobID)))
 			wantError(t, err, c.want)
 		})
+	}
+}
+
+// TestSessionIDOfSome: only those whom the job names decide.
+func TestSessionIDOfSome(t *testing.T) {
+	s := newStudy(t, 4)
+	jobID, j := Hash{1}, &Job{Nodes: []string{"hospital-1", "hospital-3"}}
+	ds := decide(s, jobID)
+	some := []Decision{ds[2], ds[0]}
+	if _, err := SessionID(jobID, j, s.roster, some); err != nil {
+		t.Error(err)
+	}
+	_, err := SessionID(jobID, j, s.roster, ds)
+	wantError(t, err, "hospital-2, which takes no part")
+	_, err = SessionID(jobID, j, s.roster, some[:1])
+	wantError(t, err, "hospital-1 is missing")
+
+	wantError(t, s.roster.CheckParticipants(&Job{Nodes: []string{"hospital-5"}}), `unknown node "hospital-5"`)
+	wantError(t, s.roster.CheckParticipants(&Job{Nodes: []string{"hospital-3", "hospital-1"}}), "order of the roster: hospital-1, hospital-3")
+	if err := s.roster.CheckParticipants(j); err != nil {
+		t.Error(err)
 	}
 }
 

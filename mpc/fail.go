@@ -75,10 +75,8 @@ func (r *run) sendAborts(text string) {
 	defer cancel()
 	frame := []byte(text[:min(len(text), maxAbortText)])
 	var wg sync.WaitGroup
-	for p := range r.cfg.Names {
-		if PartyID(p) != r.cfg.Self {
-			wg.Go(func() { _ = r.cfg.Transport.Send(ctx, PartyID(p), Channel{r.cfg.ID, abortStep}, frame) })
-		}
+	for _, p := range r.peers() {
+		wg.Go(func() { _ = r.cfg.Transport.Send(ctx, p, Channel{r.cfg.ID, abortStep}, frame) })
 	}
 	wg.Wait()
 }

@@ -71,7 +71,7 @@ func (s *Session) recv(from PartyID, patience time.Duration) []byte {
 	ctx, cancel := s.within(patience, "sends nothing", from)
 	defer cancel()
 	frame, err := s.run.cfg.Transport.Recv(ctx, from, Channel{s.ID(), s.path})
-	if errors.Is(err, ErrEnded) && from != s.Self() {
+	if errors.Is(err, ErrEnded) && s.run.heard[from] != nil {
 		// The peer may have said why on its abort channel, which a goroutine of
 		// ours is about to read: its words are the better cause.
 		select {

@@ -13,10 +13,13 @@ import (
 
 // Config is what a Session is made of.
 type Config struct {
-	ID        SessionID
-	Self      PartyID
-	Names     []string  // participants in roster order; names appear in errors
-	Compute   []PartyID // the compute parties among them, in the order of their roles
+	ID      SessionID
+	Self    PartyID
+	Names   []string  // participants in roster order; names appear in errors
+	Compute []PartyID // the compute parties among them, in the order of their roles
+	// Among, if not nil, are those who take part, this participant included: only of
+	// them is an abort or a lost link heard, and only they are told.
+	Among     []PartyID
 	Transport Transport
 	Seeds     Seeds
 	// Timeout bounds every single receive and send. The context bounds the whole.
@@ -57,6 +60,9 @@ func (c *Config) check() error {
 		if slices.Contains(c.Compute[:i], p) {
 			return fmt.Errorf("session %v: %s is a compute party twice", c.ID, c.Names[p])
 		}
+	}
+	if c.Among != nil && !slices.Contains(c.Among, c.Self) {
+		return fmt.Errorf("session %v: %s does not take part in it", c.ID, c.Names[c.Self])
 	}
 	for p, seed := range c.Seeds.Pair {
 		if seed == (Seed{}) {
@@ -105,20 +111,30 @@ func NewSession(ctx context.Context, cfg Config) (*Session, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	cfg.Names, cfg.Compute = slices.Clone(cfg.Names), slices.Clone(cfg.Compute)
+	cfg.Names, cfg.Compute, cfg.Among = slices.Clone(cfg.Names), slices.Clone(cfg.Compute), slices.Clone(cfg.Among)
 	r := &run{cfg: cfg, used: make(map[string]bool), heard: make([]chan struct{}, len(cfg.Names))}
 	r.own, r.pair = newRoot(cfg.Seeds.Own, cfg.ID), make(map[PartyID]root)
 	for p, seed := range cfg.Seeds.Pair {
 		r.pair[p] = newRoot(seed, cfg.ID)
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
-	for p := range cfg.Names {
-		if PartyID(p) != cfg.Self {
-			r.heard[p] = make(chan struct{})
-			r.watch.Go(func() { r.watchAbort(PartyID(p)) })
-		}
+	for _, p := range r.peers() {
+		r.heard[p] = make(chan struct{})
+		r.watch.Go(func() { r.watchAbort(p) })
 	}
 	return &Session{run: r}, nil
+}
+
+// peers are those with whom the session is.
+func (r *run) peers() []PartyID {
+	var peers []PartyID
+	for i := range r.cfg.Names {
+		p := PartyID(i)
+		if p != r.cfg.Self && (r.cfg.Among == nil || slices.Contains(r.cfg.Among, p)) {
+			peers = append(peers, p)
+		}
+	}
+	return peers
 }
 
 // Close ends the session and its goroutines; an abort that is under way is

@@ -43,7 +43,7 @@ func (r *Record) verify(roster *job.RosterFile) error {
 	if err := r.verifyDecision(roster.Roster); err != nil {
 		return err
 	}
-	if err := r.verifySession(roster); err != nil {
+	if err := r.verifySession(j, roster); err != nil {
 		return err
 	}
 	return r.verifyOutcome(j, roster.Roster)
@@ -81,14 +81,14 @@ func (r *Record) verifyDecision(roster *job.Roster) error {
 }
 
 // verifySession derives the session of a started job from the decisions.
-func (r *Record) verifySession(roster *job.RosterFile) error {
+func (r *Record) verifySession(j *job.Job, roster *job.RosterFile) error {
 	if len(r.Session) == 0 && len(r.Decisions) == 0 {
 		if r.State == Running || r.State == Done {
 			return fmt.Errorf("it is %s without a session", r.State)
 		}
 		return nil
 	}
-	session, err := job.SessionID(r.Job, roster.Hash, roster.Roster, r.Decisions)
+	session, err := job.SessionID(r.Job, j, roster.Roster, r.Decisions)
 	if err != nil {
 		return err
 	}

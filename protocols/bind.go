@@ -40,7 +40,7 @@ func bind(plan planner, signed *job.Signed, file *job.RosterFile, decisions []jo
 	if b.plan, err = plan(j, file.Roster); err != nil {
 		return nil, err
 	}
-	session, err := job.SessionID(b.id, file.Hash, file.Roster, decisions)
+	session, err := job.SessionID(b.id, j, file.Roster, decisions)
 	if err != nil {
 		return nil, err
 	}
@@ -56,14 +56,22 @@ func (b *binding) confirmSession() mpc.SessionID {
 	return sha256.Sum256([]byte(text))
 }
 
-// parties returns who computes and seals, in the order of their roles: the compute
-// parties or, under engine mhe, the sites.
-func (b *binding) parties() []mpc.PartyID {
+// participants returns who takes part, in the roster's order.
+func (b *binding) participants() []mpc.PartyID { return b.indexes(b.roster.Participants(b.job)) }
+
+// indexes returns nodes' places in the roster.
+func (b *binding) indexes(names []string) []mpc.PartyID {
 	var out []mpc.PartyID
-	for _, name := range b.roster.Sealers(b.job) {
+	for _, name := range names {
 		out = append(out, mpc.PartyID(b.roster.NodeIndex(name)))
 	}
 	return out
+}
+
+// parties returns who computes and seals, in the order of their roles: the compute
+// parties or, under engine mhe, the sites.
+func (b *binding) parties() []mpc.PartyID {
+	return b.indexes(b.roster.Sealers(b.job))
 }
 
 // sites returns who holds rows of the dataset, in the roster's order.

@@ -7,7 +7,7 @@ import (
 	"consilium/mpc"
 )
 
-// confirm compares the derived session with every node of the roster over this
+// confirm compares the derived session with every node that takes part over this
 // node's own links: a coordinator that hands out different nonces is found out.
 func (w *work) confirm(ctx context.Context) error {
 	seeds, err := ownSeeds(ctx)
@@ -24,12 +24,12 @@ func (w *work) confirm(ctx context.Context) error {
 }
 
 func (w *work) exchange(s *mpc.Session) {
-	for p := range mpc.PartyID(s.N()) {
+	for _, p := range w.among {
 		if p != w.self {
 			s.Send(p, w.session[:])
 		}
 	}
-	for p := range mpc.PartyID(s.N()) {
+	for _, p := range w.among {
 		if p == w.self {
 			continue
 		}

@@ -70,6 +70,9 @@ func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 	if engines := []string{job.EngineShares, job.EngineMHE}; !slices.Contains(engines, j.Engine) {
 		return nil, fmt.Errorf("there is no engine %.64q; known: %s", j.Engine, strings.Join(engines, ", "))
 	}
+	if err := r.CheckParticipants(j); err != nil {
+		return nil, err
+	}
 	if _, ok := recipient(j, r); !ok {
 		return nil, errors.New("the job's recipient key belongs to no client of the roster; results go to the study's clients only")
 	}

@@ -99,7 +99,7 @@ func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
 // sites end well, or all fail. A party says so to the others with an empty frame.
 func (w *work) end(s *mpc.Session) {
 	if w.isParty() {
-		for p := range mpc.PartyID(s.N()) {
+		for _, p := range w.among {
 			if p != w.self && (slices.Contains(w.sites, p) || slices.Contains(w.parties, p)) {
 				s.Send(p, nil)
 			}

@@ -24,6 +24,9 @@ type Task struct {
 	Transport mpc.Transport
 	// Data is this site's own rows; nil when the node holds none of the dataset.
 	Data SiteData
+	// Vault is what this node keeps of the dataset under engine mhe; nil when it keeps
+	// nothing.
+	Vault Vault
 	// Timeout bounds every single send and receive, and thereby how long a site
 	// may read its data. The context bounds the whole.
 	Timeout time.Duration
@@ -110,15 +113,19 @@ type work struct {
 	*Task
 	*binding
 	self    mpc.PartyID
+	among   []mpc.PartyID // who takes part
 	parties []mpc.PartyID
 	sites   []mpc.PartyID
 }
 
 func (t *Task) work(b *binding) (*work, error) {
-	w := &work{Task: t, binding: b, parties: b.parties(), sites: b.sites()}
+	w := &work{Task: t, binding: b, among: b.participants(), parties: b.parties(), sites: b.sites()}
 	w.self = mpc.PartyID(b.roster.NodeIndex(t.Self))
 	if w.self < 0 {
 		return nil, fmt.Errorf("%s is no node of the roster", t.Self)
+	}
+	if !slices.Contains(w.among, w.self) {
+		return nil, fmt.Errorf("%s takes no part in the job", t.Self)
 	}
 	if len(t.Key) != ed25519.PrivateKeySize || !b.roster.NodeKey(int(w.self)).Equal(t.Key.Public()) {
 		return nil, fmt.Errorf("the key is not the one that the roster has for %s", t.Self)
@@ -134,7 +141,7 @@ func (w *work) isSite() bool  { return slices.Contains(w.sites, w.self) }
 
 func (w *work) newSession(ctx context.Context, id mpc.SessionID, seeds mpc.Seeds) (*mpc.Session, error) {
 	return mpc.NewSession(ctx, mpc.Config{
-		ID: id, Self: w.self, Names: w.roster.Names(), Compute: w.parties,
+		ID: id, Self: w.self, Names: w.roster.Names(), Compute: w.parties, Among: w.among,
 		Transport: w.Transport, Seeds: seeds, Timeout: w.Timeout,
 		Progress: func(path string) {
 			if phase := phaseOf(path); phase != "" {

@@ -41,7 +41,7 @@ const (
 // terminal, else one line for each thing that changes.
 func NewProgress(out io.Writer, terminal bool, roster *job.Roster, j *job.Job) *Progress {
 	p := &Progress{out: out, party: make(map[string]bool), level: make(map[string]int), said: make(map[string]bool)}
-	for _, name := range roster.Names() {
+	for _, name := range roster.Participants(j) {
 		p.level[name] = 0
 	}
 	for _, name := range roster.Sealers(j) {
