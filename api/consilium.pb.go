@@ -94,10 +94,13 @@ func (State) EnumDescriptor() ([]byte, []int) {
 
 // A job's exact bytes under its signer's signature.
 type SignedJob struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           []byte                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`       // canonical JSON
-	Signer        []byte                 `protobuf:"bytes,2,opt,name=signer,proto3" json:"signer,omitempty"` // Ed25519 public key
-	Signature     []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Job       []byte                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`       // canonical JSON
+	Signer    []byte                 `protobuf:"bytes,2,opt,name=signer,proto3" json:"signer,omitempty"` // Ed25519 public key
+	Signature []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
+	// What the job brings along, whose SHA-256 stands in it: only on the way to the
+	// nodes that take part.
+	Attachment    []byte `protobuf:"bytes,4,opt,name=attachment,proto3" json:"attachment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,6 +152,13 @@ func (x *SignedJob) GetSigner() []byte {
 func (x *SignedJob) GetSignature() []byte {
 	if x != nil {
 		return x.Signature
+	}
+	return nil
+}
+
+func (x *SignedJob) GetAttachment() []byte {
+	if x != nil {
+		return x.Attachment
 	}
 	return nil
 }
@@ -1528,11 +1538,14 @@ var File_consilium_proto protoreflect.FileDescriptor
 
 const file_consilium_proto_rawDesc = "" +
 	"\n" +
-	"\x0fconsilium.proto\x12\fconsilium.v1\"S\n" +
+	"\x0fconsilium.proto\x12\fconsilium.v1\"s\n" +
 	"\tSignedJob\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\fR\x03job\x12\x16\n" +
 	"\x06signer\x18\x02 \x01(\fR\x06signer\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\x18\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\x12\x1e\n" +
+	"\n" +
+	"attachment\x18\x04 \x01(\fR\n" +
+	"attachment\"\x18\n" +
 	"\x06JobRef\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\"\x96\x02\n" +
 	"\tJobStatus\x12\x0e\n" +

@@ -8,6 +8,7 @@ import (
 
 	"consilium/mpc"
 	"consilium/mpc/rss"
+	"consilium/protocols/match"
 )
 
 // op is one operation that can be measured.
@@ -65,6 +66,7 @@ var ops = []op{
 	{"join", "N rows with N, or R with C, of unique 32-bit keys", size{maxSize, maxSize}, setupJoin},
 	{"groupby", "N rows in N/10 groups, or R in C, one column summed", size{maxSize, maxSize}, setupGroupBy},
 	{"match", "the best 10 of N candidates, or C of R: 6 weighted equalities, a filter", size{maxSize, maxSize}, setupMatch},
+	{"exchange", "disjoint cycles among N pairs, of up to 3 arcs, or of up to C among R", size{match.MaxPairs, 3}, setupExchange},
 	{"median", "median, quartiles, extremes and moments of N values, a tenth missing", size{rows: maxSize}, setupMedian},
 	{"mannwhitney", "rank-sum test of N values in two groups", size{rows: maxSize}, setupMannWhitney},
 	{"km", "Kaplan-Meier survival of N patients at five times", size{rows: maxSize}, setupKaplanMeier},

@@ -20,8 +20,9 @@ import (
 
 // Deadlines of single calls, within whatever the caller's context leaves.
 const (
-	callTimeout  = 15 * time.Second
-	fetchTimeout = 60 * time.Second
+	callTimeout   = 15 * time.Second
+	fetchTimeout  = 60 * time.Second
+	attachTimeout = 60 * time.Second // of a call with an attachment
 )
 
 // Caps on what one answer of the coordinator may take, in bytes.
@@ -79,13 +80,22 @@ func (c *Conn) within(ctx context.Context, limit time.Duration) (context.Context
 // coordinator. Known says that the coordinator had this very job before, which
 // does no harm: it runs once.
 func (c *Conn) Submit(ctx context.Context, signed *job.Signed) (id job.Hash, known bool, err error) {
+	return c.Bring(ctx, signed, nil)
+}
+
+// Bring is Submit of a job with what it brings along.
+func (c *Conn) Bring(ctx context.Context, signed *job.Signed, attachment []byte) (id job.Hash, known bool, err error) {
 	if err := c.client.Keep(signed); err != nil {
 		return job.Hash{}, false, err
 	}
-	ctx, cancel := c.within(ctx, callTimeout)
+	limit := callTimeout
+	if len(attachment) > 0 {
+		limit = attachTimeout
+	}
+	ctx, cancel := c.within(ctx, limit)
 	defer cancel()
 	id = signed.ID()
-	reply, err := c.rpc.Submit(ctx, wire.SignedTo(signed))
+	reply, err := c.rpc.Submit(ctx, wire.SubmittedTo(signed, attachment))
 	if err != nil {
 		return id, false, c.explain(ctx, err)
 	}

@@ -40,26 +40,33 @@ func (d *desk) attach(l *link, running []job.Hash) error {
 	delete(d.away, l.node)
 	d.log.Info("node attached", "node", l.node)
 	for _, o := range d.line {
-		d.tellOpen(l, o)
+		if err := d.tellOpen(l, o); err != nil {
+			return d.fail(err)
+		}
 	}
 	d.stir()
 	return nil
 }
 
 // tellOpen tells an attaching node of a job that is not over.
-func (d *desk) tellOpen(l *link, o *openJob) {
+func (d *desk) tellOpen(l *link, o *openJob) error {
 	_, answered := o.decisions[l.node]
 	switch {
 	case !o.needs(l.node):
-		return
+		return nil
 	case o.state == api.State_STATE_DECIDING && !answered:
-		l.send(offer(o.record))
+		attachment, err := d.store.attachment(o.number)
+		if err != nil {
+			return err
+		}
+		l.send(offer(o.record, attachment))
 	case o.state == api.State_STATE_RUNNING && !o.reported[l.node]:
 		l.send(start(o.record, wire.DecisionsTo(o.answers())))
 	default:
-		return
+		return nil
 	}
 	d.note(o, "", phaseConnected, l.node+" is connected")
+	return nil
 }
 
 // tellEnds tells an attaching node of the jobs that ended without it.

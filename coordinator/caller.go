@@ -107,10 +107,24 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 		return nil, err
 	}
 	defer leave()
-	if m, ok := request.(proto.Message); ok && proto.Size(m) > wire.MaxRequest {
-		return nil, status.Errorf(codes.ResourceExhausted, "the request has %d bytes, at most %d are allowed", proto.Size(m), wire.MaxRequest)
+	if n := requestSize(request); n > wire.MaxRequest {
+		return nil, status.Errorf(codes.ResourceExhausted, "the request has %d bytes, at most %d are allowed", n, wire.MaxRequest)
 	}
 	return handle(ctx, request)
+}
+
+// requestSize is the size of a request without an attachment, which has a cap of its
+// own.
+func requestSize(request any) int {
+	m, ok := request.(proto.Message)
+	if !ok {
+		return 0
+	}
+	size := proto.Size(m)
+	if j, ok := m.(*api.SignedJob); ok {
+		size -= len(j.GetAttachment())
+	}
+	return size
 }
 
 func (g *gate) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {

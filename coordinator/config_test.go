@@ -101,13 +101,13 @@ func TestStateOfAnotherStudyOrVersion(t *testing.T) {
 	if s, err = openStore(dir, "lung-2026"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.db.Exec("PRAGMA user_version = 2"); err != nil {
+	if _, err := s.db.Exec("PRAGMA user_version = 99"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openStore(dir, "lung-2026"); err == nil || !strings.Contains(err.Error(), "version 2") {
+	if _, err := openStore(dir, "lung-2026"); err == nil || !strings.Contains(err.Error(), "version 99") {
 		t.Errorf("another version: %v", err)
 	}
 }

@@ -41,12 +41,15 @@ type coordination struct {
 // Submit checks the job's form: who signed it, that it is meant for this study
 // and roster, that it is fresh. What it asks for is each node's to judge.
 func (c *coordination) Submit(ctx context.Context, m *api.SignedJob) (*api.SubmitReply, error) {
-	signed, err := wire.SignedFrom(m)
+	signed, attachment, err := wire.SubmittedFrom(m)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	j, err := signed.Verify()
 	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	if err := j.CheckAttachment(attachment); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	client := callerOf(ctx).client
@@ -63,7 +66,7 @@ func (c *coordination) Submit(ctx context.Context, m *api.SignedJob) (*api.Submi
 		if err := c.check(j); err != nil {
 			return nil, err
 		}
-		if known, err = c.desk.submit(client.Name, signed, j); err != nil {
+		if known, err = c.desk.submit(client.Name, signed, j, attachment); err != nil {
 			return nil, err
 		}
 	}

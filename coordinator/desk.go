@@ -107,9 +107,9 @@ func (d *desk) stir() {
 	}
 }
 
-// submit queues a job whose form is checked. Known says that it was submitted
-// before, in which case nothing happens.
-func (d *desk) submit(client string, signed *job.Signed, j *job.Job) (known bool, err error) {
+// submit queues a job whose form is checked, with what it brings along. Known says that
+// it was submitted before, in which case nothing happens.
+func (d *desk) submit(client string, signed *job.Signed, j *job.Job, attachment []byte) (known bool, err error) {
 	id := signed.ID()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +121,7 @@ func (d *desk) submit(client string, signed *job.Signed, j *job.Job) (known bool
 	} else if r != nil {
 		return true, nil
 	}
-	if err := d.room(signed.Signer); err != nil {
+	if err := d.room(signed.Signer, j.Attached()); err != nil {
 		return false, err
 	}
 	now := time.Now()
@@ -129,10 +129,10 @@ func (d *desk) submit(client string, signed *job.Signed, j *job.Job) (known bool
 		id: id, signed: signed, client: client, study: j.Study, dataset: j.Dataset, analysis: j.Analysis,
 		recipient: j.Recipient, expires: j.Expires, submitted: now, changed: now, state: api.State_STATE_QUEUED,
 	}
-	o := newOpenJob(r, d.roster.Participants(j))
+	o := newOpenJob(r, d.roster.Participants(j), j.Attached())
 	o.since = now
 	events := o.numbered(now, []*api.Event{{State: r.state, Phase: "queued", Detail: ahead(len(d.line))}})
-	if err := d.store.insert(r, events); err != nil {
+	if err := d.store.insert(r, attachment, events); err != nil {
 		return false, d.fail(err)
 	}
 	o.stored(events)
@@ -143,19 +143,29 @@ func (d *desk) submit(client string, signed *job.Signed, j *job.Job) (known bool
 	return false, nil
 }
 
+// maxAttached caps the jobs of one client that are not over and bring something along:
+// their attachments lie in the store meanwhile.
+const maxAttached = 8
+
 // room refuses a job when its client or the study has too many open ones.
-func (d *desk) room(signer []byte) error {
+func (d *desk) room(signer []byte, attached bool) error {
 	if len(d.line) >= d.cfg.QueueCap {
 		return status.Errorf(codes.ResourceExhausted, "the queue is full with %d jobs; submit again when some are done", len(d.line))
 	}
-	own := 0
+	own, with := 0, 0
 	for _, o := range d.line {
 		if bytes.Equal(o.signed.Signer, signer) {
 			own++
+			if o.attached {
+				with++
+			}
 		}
 	}
 	if own >= d.cfg.ClientCap {
 		return status.Errorf(codes.ResourceExhausted, "you have %d jobs that are not over, no more are allowed; wait or cancel some", own)
+	}
+	if attached && with >= maxAttached {
+		return status.Errorf(codes.ResourceExhausted, "you have %d jobs with attachments that are not over, no more are allowed; wait or cancel some", with)
 	}
 	return nil
 }

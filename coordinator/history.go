@@ -54,6 +54,11 @@ func (s *store) apply(number int64, at time.Time, c *change) error {
 		if c.state == api.State_STATE_UNSPECIFIED {
 			return nil
 		}
+		if over(c.state) {
+			if _, err := tx.Exec("DELETE FROM attachments WHERE job = ?", number); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec("UPDATE jobs SET state = ?, reason = ?, changed = ?, cancel = ?, offered = offered OR ? WHERE number = ?",
 			int32(c.state), c.reason, at.UnixMilli(), c.cancel, c.offered, number)
 		return err

@@ -99,12 +99,16 @@ func (d *desk) offerJob(o *openJob, now time.Time) error {
 			c.events = append(c.events, &api.Event{State: c.state, Phase: phaseWaiting, Detail: waitingFor(name, deadline)})
 		}
 	}
+	attachment, err := d.store.attachment(o.number)
+	if err != nil {
+		return d.fail(err)
+	}
 	if err := d.commit(o, c); err != nil {
 		return err
 	}
 	for node, l := range d.nodes {
 		if o.needs(node) {
-			l.send(offer(o.record))
+			l.send(offer(o.record, attachment))
 		}
 	}
 	return nil

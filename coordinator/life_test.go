@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,9 +77,25 @@ func TestRejectEndsTheJob(t *testing.T) {
 	alice.ends(id, api.State_STATE_DONE, "")
 }
 
+// pass lets so much time go by at the coordinator, at once.
+func (w *world) pass(s *Server, d time.Duration) {
+	w.t.Helper()
+	if _, err := s.desk.settle(time.Now().Add(d)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// heard waits until the coordinator has these nodes' decisions.
+func (c *client) heard(id job.Hash, nodes ...string) {
+	c.w.t.Helper()
+	for _, name := range nodes {
+		c.until(id, func(e *api.Event) bool { return e.GetNode() == name && e.GetPhase() == "accepted" })
+	}
+}
+
 func TestAbsentNode(t *testing.T) {
 	w := newWorld(t)
-	s := w.start(func(c *Config) { c.DecideTimeout = 500 * time.Millisecond })
+	s := w.start()
 	alice := w.client("alice", s.Addr())
 	var nodes []*node
 	for _, name := range hospitals[:3] {
@@ -94,6 +111,8 @@ func TestAbsentNode(t *testing.T) {
 	if !strings.HasPrefix(early.GetDetail(), "hospital-4 is not connected") || over(early.GetState()) {
 		t.Errorf("told early: %v", early)
 	}
+	alice.heard(id, hospitals[:3]...)
+	w.pass(s, patient)
 	alice.ends(id, api.State_STATE_FAILED, "hospital-4 is not connected; ask for the node to be started and sign the job anew")
 	for _, n := range nodes {
 		n.cancelled(id)
@@ -117,7 +136,7 @@ func TestLateNodeIsWaitedFor(t *testing.T) {
 
 func TestSilentNode(t *testing.T) {
 	w := newWorld(t)
-	s := w.start(func(c *Config) { c.DecideTimeout = 300 * time.Millisecond })
+	s := w.start()
 	nodes := w.nodes(s.Addr())
 	alice := w.client("alice", s.Addr())
 	w.attached(alice, 4)
@@ -126,7 +145,9 @@ func TestSilentNode(t *testing.T) {
 		n.offered(id)
 		n.decide(id, "")
 	}
-	alice.fails(id, "hospital-4", "connected but did not answer within 300ms; look into the node's log and sign the job anew")
+	alice.heard(id, hospitals[:3]...)
+	w.pass(s, patient)
+	alice.fails(id, "hospital-4", fmt.Sprintf("connected but did not answer within %v; look into the node's log and sign the job anew", patient))
 }
 
 func TestNodeFails(t *testing.T) {
@@ -154,13 +175,15 @@ func TestNodeFails(t *testing.T) {
 
 func TestNodeDiesInMidJob(t *testing.T) {
 	w := newWorld(t)
-	s := w.start(func(c *Config) { c.Grace = 200 * time.Millisecond })
+	s := w.start(func(c *Config) { c.RunTimeout = time.Hour })
 	nodes := w.nodes(s.Addr())
 	alice := w.client("alice", s.Addr())
 	id := alice.submit()
 	w.accepted(nodes, id)
 	nodes[2].hangUp()
-	alice.ends(id, api.State_STATE_FAILED, "hospital-3 is not connected any more and did not come back within 200ms; start it again and sign the job anew")
+	alice.until(id, func(e *api.Event) bool { return strings.HasPrefix(e.GetDetail(), "hospital-3 is not connected") })
+	w.pass(s, patient)
+	alice.ends(id, api.State_STATE_FAILED, fmt.Sprintf("hospital-3 is not connected any more and did not come back within %v; start it again and sign the job anew", patient))
 	nodes[0].cancelled(id)
 }
 
@@ -185,23 +208,25 @@ func TestNodeComesBackInMidJob(t *testing.T) {
 
 func TestRunTimeoutNamesWhoIsMissing(t *testing.T) {
 	w := newWorld(t)
-	s := w.start(func(c *Config) { c.RunTimeout = time.Second })
+	s := w.start()
 	nodes := w.nodes(s.Addr())
 	alice := w.client("alice", s.Addr())
 	id := alice.submit()
 	session := w.accepted(nodes, id)
 	w.finished(nodes[:2], id, session)
-	alice.ends(id, api.State_STATE_FAILED, "hospital-3, hospital-4 are not done within 1s; look into the node's log and sign the job anew")
+	w.pass(s, patient)
+	alice.ends(id, api.State_STATE_FAILED, fmt.Sprintf("hospital-3, hospital-4 are not done within %v; look into the node's log and sign the job anew", patient))
 	nodes[2].cancelled(id)
 	nodes[3].cancelled(id)
 }
 
 func TestExpiresInTheQueue(t *testing.T) {
 	w := newWorld(t)
-	s := w.start(func(c *Config) { c.Parallel = 1 })
+	s := w.start(func(c *Config) { c.Parallel, c.DecideTimeout = 1, time.Hour })
 	alice := w.client("alice", s.Addr())
 	first := alice.submit()
-	second := alice.submit(func(j *job.Job) { j.Expires = time.Now().UTC().Truncate(time.Second).Add(2 * time.Second) })
+	second := alice.submit(func(j *job.Job) { j.Expires = j.Expires.Add(-30 * time.Minute) })
+	w.pass(s, 30*time.Minute)
 	alice.ends(second, api.State_STATE_EXPIRED, "the job expired before all nodes had accepted it; sign it again with a later expiry")
 	if _, err := alice.cancel(first); err != nil {
 		t.Fatal(err)

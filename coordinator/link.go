@@ -45,8 +45,8 @@ func (l *link) end(cause error) {
 	}
 }
 
-func offer(r *record) *api.ToNode {
-	return &api.ToNode{Body: &api.ToNode_Offer{Offer: wire.SignedTo(r.signed)}}
+func offer(r *record, attachment []byte) *api.ToNode {
+	return &api.ToNode{Body: &api.ToNode_Offer{Offer: wire.SubmittedTo(r.signed, attachment)}}
 }
 
 func start(r *record, answers []*api.Decision) *api.ToNode {

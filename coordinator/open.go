@@ -25,6 +25,7 @@ const (
 type openJob struct {
 	*record
 	nodes     []string                // who takes part
+	attached  bool                    // it brings something along
 	deadline  time.Time               // of deciding or running
 	since     time.Time               // when it came into its state, or this process took it up
 	sequence  int64                   // of the last stored event
@@ -37,10 +38,11 @@ type openJob struct {
 	counts map[string]int // events by node
 }
 
-func newOpenJob(r *record, nodes []string) *openJob {
+func newOpenJob(r *record, nodes []string, attached bool) *openJob {
 	return &openJob{
 		record:    r,
 		nodes:     nodes,
+		attached:  attached,
 		decisions: make(map[string]job.Decision),
 		reported:  make(map[string]bool),
 		news:      make(chan struct{}),
@@ -54,7 +56,7 @@ func restore(s *store, r *record, roster *job.Roster) (*openJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := newOpenJob(r, roster.Participants(j))
+	o := newOpenJob(r, roster.Participants(j), j.Attached())
 	decisions, err := s.decisions(r)
 	if err != nil {
 		return nil, err

@@ -68,8 +68,9 @@ func (r *record) end() *api.JobEnd {
 	return &api.JobEnd{JobId: r.id[:], Reason: r.reason, Signature: r.cancel}
 }
 
-// insert stores a new job with its first events and gives it its number.
-func (s *store) insert(r *record, events []*api.Event) error {
+// insert stores a new job with what it brings along and its first events, and gives it
+// its number.
+func (s *store) insert(r *record, attachment []byte, events []*api.Event) error {
 	return s.write(func(tx *sql.Tx) error {
 		row, err := tx.Exec(`INSERT INTO jobs (id, bytes, signer, signature, client, study, dataset, analysis,
 			recipient, expires, submitted, changed, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -81,8 +82,25 @@ func (s *store) insert(r *record, events []*api.Event) error {
 		if r.number, err = row.LastInsertId(); err != nil {
 			return err
 		}
+		if len(attachment) > 0 {
+			if _, err := tx.Exec("INSERT INTO attachments (job, bytes) VALUES (?, ?)", r.number, attachment); err != nil {
+				return err
+			}
+		}
 		return insertEvents(tx, r.number, events)
 	})
+}
+
+// attachment returns what a job that is not over brings along, if anything.
+func (s *store) attachment(number int64) ([]byte, error) {
+	found, err := query(s, func(rows *sql.Rows) (b []byte, err error) {
+		err = rows.Scan(&b)
+		return b, err
+	}, "SELECT bytes FROM attachments WHERE job = ?", number)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
 }
 
 // record returns the job of that id, or nil.

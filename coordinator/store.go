@@ -18,7 +18,7 @@ type store struct{ db *daemon.Store }
 
 const (
 	storeFile    = "coordinator.db"
-	storeVersion = 1 // of the tables, kept in the file's user_version
+	storeVersion = 2 // of the tables, kept in the file's user_version
 	// storeWait bounds a statement: whoever waits longer has a broken disk.
 	storeWait = 30 * time.Second
 	// storeReaders bounds how many clients read at once.
@@ -51,6 +51,12 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_signer ON jobs (signer, number);
 CREATE INDEX jobs_state ON jobs (state, changed);
+
+-- What open jobs bring along; it goes with the job's end.
+CREATE TABLE attachments (
+	job   INTEGER PRIMARY KEY REFERENCES jobs,
+	bytes BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE events (
 	job      INTEGER NOT NULL REFERENCES jobs,

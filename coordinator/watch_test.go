@@ -99,7 +99,7 @@ func TestWatchEndsWhenTheCoordinatorStops(t *testing.T) {
 }
 
 func TestNotesAreBounded(t *testing.T) {
-	o := newOpenJob(&record{state: api.State_STATE_RUNNING}, nil)
+	o := newOpenJob(&record{state: api.State_STATE_RUNNING}, nil, false)
 	at := time.UnixMilli(1_000_000)
 	kept := 0
 	for round := range notesPerNode {
@@ -122,7 +122,7 @@ func TestNotesAreBounded(t *testing.T) {
 }
 
 func TestNotesOfOnePhaseMerge(t *testing.T) {
-	o := newOpenJob(&record{state: api.State_STATE_RUNNING}, nil)
+	o := newOpenJob(&record{state: api.State_STATE_RUNNING}, nil, false)
 	at := time.UnixMilli(1_000_000)
 	for step := range 5 {
 		o.note(at, "hospital-1", "computing", fmt.Sprint(step))

@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// holdDir makes a state directory where there is none and takes its lock for a
-// program, "node" or "coordinator". The system frees the lock when the process
-// ends, however it ends.
-func holdDir(dir, program string) (*os.File, error) {
+// HoldDir makes a state directory where there is none and takes its lock, a file of
+// that name in it, for a program, "node" or "coordinator". The system frees the lock
+// when the process ends, however it ends.
+func HoldDir(dir, name, program string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	if err := private(dir); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}

@@ -36,7 +36,7 @@ func OpenStore(ctx context.Context, dir string, l Layout) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	lock, err := holdDir(dir, l.Program)
+	lock, err := HoldDir(dir, "lock", l.Program)
 	if err != nil {
 		return nil, err
 	}

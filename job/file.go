@@ -50,11 +50,11 @@ func replaceFile(path string, data []byte, perm os.FileMode) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
+// SyncDir makes durable what was made, renamed and removed in dir.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -103,6 +103,15 @@ func decodePEM(path, kind string, b []byte) ([]byte, error) {
 
 // loadSecret reads a PEM file that its owner alone may read.
 func loadSecret(path, kind string) ([]byte, error) {
+	b, err := ReadSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	return decodePEM(path, kind, b)
+}
+
+// ReadSecret reads a key file, which its owner alone may read.
+func ReadSecret(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: run consilium init first, or name another directory", err)
@@ -110,9 +119,5 @@ func loadSecret(path, kind string) ([]byte, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s: other users can read this key (mode %04o): run chmod 600 on it, and make new keys if someone may have read it", path, info.Mode().Perm())
 	}
-	b, err := ReadFile(path, maxKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	return decodePEM(path, kind, b)
+	return ReadFile(path, maxKeyFile)
 }

@@ -22,19 +22,22 @@ const (
 // Job is what a researcher asks. Its JSON form is canonical: Decode refuses
 // bytes that Encode would not produce.
 type Job struct {
-	Protocol  int            `json:"protocol"`
-	Study     string         `json:"study"`
-	Roster    Hash           `json:"roster"` // Hash of the roster file that the signer saw
-	Dataset   string         `json:"dataset"`
-	Analysis  string         `json:"analysis"`
-	Where     string         `json:"where,omitempty"`
-	Args      map[string]any `json:"args"`             // strings, json.Number, bool, lists of these
-	Engine    string         `json:"engine"`           // EngineShares or EngineMHE
-	Stored    bool           `json:"stored,omitempty"` // asks what is deposited, not the sites' files
-	Nodes     []string       `json:"nodes,omitempty"`  // who takes part, in the roster's order; all nodes where there are none
-	Recipient []byte         `json:"recipient"`        // HPKE public key of who may open the result
-	Nonce     []byte         `json:"nonce"`            // 32 fresh random bytes
-	Expires   time.Time      `json:"expires"`          // UTC, whole seconds
+	Protocol int            `json:"protocol"`
+	Study    string         `json:"study"`
+	Roster   Hash           `json:"roster"` // Hash of the roster file that the signer saw
+	Dataset  string         `json:"dataset"`
+	Analysis string         `json:"analysis"`
+	Where    string         `json:"where,omitempty"`
+	Args     map[string]any `json:"args"`             // strings, json.Number, bool, lists of these
+	Engine   string         `json:"engine"`           // EngineShares or EngineMHE
+	Stored   bool           `json:"stored,omitempty"` // asks what is deposited, not the sites' files
+	Nodes    []string       `json:"nodes,omitempty"`  // who takes part, in the roster's order; all nodes where there are none
+	// Attachment is the SHA-256 of what the job brings along for the nodes that it
+	// names; zero where it brings nothing.
+	Attachment Hash      `json:"attachment,omitzero"`
+	Recipient  []byte    `json:"recipient"` // HPKE public key of who may open the result
+	Nonce      []byte    `json:"nonce"`     // 32 fresh random bytes
+	Expires    time.Time `json:"expires"`   // UTC, whole seconds
 }
 
 // Signed is a job's exact bytes under its signer's Ed25519 signature.
@@ -135,6 +138,9 @@ func (j *Job) check() error {
 		if slices.Contains(j.Nodes[:i], name) {
 			return fmt.Errorf("job: it names node %s twice: each takes part once", name)
 		}
+	}
+	if j.Attached() && len(j.Nodes) == 0 {
+		return fmt.Errorf("job: it has an attachment and names no node: name those who shall have it")
 	}
 	if len(j.Where) > MaxPredicateBytes {
 		return fmt.Errorf("job: where has %d bytes, at most %d are allowed: shorten the condition", len(j.Where), MaxPredicateBytes)

@@ -28,6 +28,8 @@ type File struct {
 	Engine   string // empty or "auto": the program's choice; else an engine's name
 	Stored   bool
 	Nodes    []string // empty: all, or those that the program chooses
+	// Attachment names what the job brings along. No file says it: a program does.
+	Attachment Hash
 }
 
 // fileYAML is File's form on disk.
@@ -85,19 +87,21 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 	nonce := make([]byte, NonceSize)
 	rand.Read(nonce)
 	j := &Job{
-		Protocol:  ProtocolVersion,
-		Study:     f.Study,
-		Roster:    r.Hash,
-		Dataset:   f.Dataset,
-		Analysis:  f.Analysis,
-		Where:     f.Where,
-		Args:      f.Args,
-		Engine:    engine,
-		Stored:    f.Stored,
-		Nodes:     f.Nodes,
-		Recipient: recipient,
-		Nonce:     nonce,
-		Expires:   now.Add(lifetime).UTC().Truncate(time.Second),
+		Protocol: ProtocolVersion,
+		Study:    f.Study,
+		Roster:   r.Hash,
+		Dataset:  f.Dataset,
+		Analysis: f.Analysis,
+		Where:    f.Where,
+		Args:     f.Args,
+		Engine:   engine,
+		Stored:   f.Stored,
+		Nodes:    f.Nodes,
+
+		Attachment: f.Attachment,
+		Recipient:  recipient,
+		Nonce:      nonce,
+		Expires:    now.Add(lifetime).UTC().Truncate(time.Second),
 	}
 	if _, err := j.Encode(); err != nil {
 		return nil, err

@@ -33,8 +33,12 @@ func (r *Roster) CheckParticipants(j *Job) error {
 
 // Sealers are the nodes that each seal a share of the job's result, in the order
 // of their roles: the compute parties or, with engine mhe, the dataset's sites that
-// take part. There are none where the roster lacks the dataset.
+// take part; of a job with an attachment those who get that. There are none where the
+// roster lacks the dataset.
 func (r *Roster) Sealers(j *Job) []string {
+	if j.Attached() {
+		return r.Participants(j)
+	}
 	if j.Engine != EngineMHE {
 		return r.Parties
 	}

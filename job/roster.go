@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -409,6 +410,28 @@ func (d *Dataset) Rows() int {
 		n += s.Rows
 	}
 	return n
+}
+
+// meaning is a hash of all that decides what codes of the dataset's columns mean, and
+// whose they are.
+func (d *Dataset) meaning() Hash {
+	parts := [][]byte{[]byte(d.Name)}
+	for _, s := range d.Sites {
+		parts = append(parts, []byte(s.Node), []byte(strconv.Itoa(s.Rows)))
+	}
+	for _, c := range d.Schema.Columns {
+		categories, missing := framed("categories", texts(c.Categories)...), framed("missing", texts(c.Missing)...)
+		parts = append(parts, framed("column", []byte(c.Name), []byte(c.Type), []byte(c.Step), []byte(c.Min), []byte(c.Max), categories, missing))
+	}
+	return hashOf(domainDataset, parts...)
+}
+
+func texts(list []string) [][]byte {
+	out := make([][]byte, len(list))
+	for i, s := range list {
+		out[i] = []byte(s)
+	}
+	return out
 }
 
 // sameOrganisation compares as a person would.

@@ -19,6 +19,8 @@ const (
 	domainOutputs  = "consilium v1 sealed outputs"
 	domainOutcome  = "consilium v1 outcome"
 	domainSeal     = "consilium v1 seal"
+	domainManifest = "consilium v1 deposit manifest"
+	domainDataset  = "consilium v1 dataset"
 )
 
 // framed is the only form in which this package signs and hashes: the domain
@@ -87,4 +89,22 @@ func VerifyCancel(id Hash, key ed25519.PublicKey, sig []byte) error {
 		return fmt.Errorf("job %s: the cancellation is not signed by the job's signer: cancel with the key that signed it", id.Short())
 	}
 	return nil
+}
+
+// SignManifest signs what a site deposits of a dataset in that job: the list of its
+// ciphertexts. What these mean the dataset's declaration says: under another one the
+// signature does not fit.
+func SignManifest(id Hash, d *Dataset, manifest []byte, key ed25519.PrivateKey) []byte {
+	return ed25519.Sign(key, manifestMessage(id, d, manifest))
+}
+
+// VerifyManifest tells whether that is the site's signature of what it deposited of the
+// dataset in that job.
+func VerifyManifest(id Hash, d *Dataset, manifest []byte, key ed25519.PublicKey, sig []byte) bool {
+	return verify(key, manifestMessage(id, d, manifest), sig)
+}
+
+func manifestMessage(id Hash, d *Dataset, manifest []byte) []byte {
+	meaning := d.meaning()
+	return framed(domainManifest, id[:], meaning[:], manifest)
 }

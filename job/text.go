@@ -22,6 +22,9 @@ func checkName(what, s string) error {
 	return nil
 }
 
+// CheckName checks a name of that form which stands in somebody else's file.
+func CheckName(what, s string) error { return checkName(what, s) }
+
 // checkWord checks the name of a dataset, analysis, engine or argument.
 func checkWord(what, s string) error {
 	if !wordPattern.MatchString(s) {

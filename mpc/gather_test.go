@@ -16,6 +16,7 @@ import (
 
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/node/linktest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -139,42 +140,46 @@ func TestTreesOverANetwork(t *testing.T) {
 
 // TestLongPayloads sends what needs several frames, through a window of two.
 func TestLongPayloads(t *testing.T) {
-	sizes := []int{2*mpc.MaxFrame + 8, mpc.MaxFrame}
-	for _, b := range []int{1, 3} {
-		tree := newTree(t, people(4), b)
-		w := memnet.New(memnet.Config{N: 4, Window: 2, Timeout: time.Minute})
-		err := w.Run(func(s *mpc.Session) error {
-			if err := allTogether(s, tree, sizes); err != nil {
-				return err
-			}
-			own := value(s.Self(), 1, mpc.MaxFrame+8)
-			list := tree.Collect(s.Step("long list"), own)
-			others := mpc.Exchange(s.Step("long exchange"), tree.Members(), own)
-			for i, p := range tree.Members() {
-				if want := value(p, 1, len(own)); s.Err() == nil && (!bytes.Equal(list[i], want) || p != s.Self() && !bytes.Equal(others[p], want)) {
-					return fmt.Errorf("payload of %d is not what it sent", p)
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		sizes := []int{2*mpc.MaxFrame + 8, mpc.MaxFrame}
+		for _, b := range []int{1, 3} {
+			tree := newTree(t, people(4), b)
+			w := worlds(memnet.Config{N: 4, Window: 2, Timeout: time.Minute})
+			err := w.Run(func(s *mpc.Session) error {
+				if err := allTogether(s, tree, sizes); err != nil {
+					return err
 				}
+				own := value(s.Self(), 1, mpc.MaxFrame+8)
+				list := tree.Collect(s.Step("long list"), own)
+				others := mpc.Exchange(s.Step("long exchange"), tree.Members(), own)
+				for i, p := range tree.Members() {
+					if want := value(p, 1, len(own)); s.Err() == nil && (!bytes.Equal(list[i], want) || p != s.Self() && !bytes.Equal(others[p], want)) {
+						return fmt.Errorf("payload of %d is not what it sent", p)
+					}
+				}
+				return s.Err()
+			})
+			if err != nil {
+				t.Errorf("branching %d: %v", b, err)
 			}
-			return s.Err()
-		})
-		if err != nil {
-			t.Errorf("branching %d: %v", b, err)
 		}
-	}
+	})
 }
 
 // TestOnlySomeTakePart leaves out participants of the session.
 func TestOnlySomeTakePart(t *testing.T) {
-	tree := newTree(t, []mpc.PartyID{4, 1, 3}, 1)
-	err := memnet.New(memnet.Config{N: 6}).Run(func(s *mpc.Session) error {
-		if !slices.Contains(tree.Members(), s.Self()) {
-			return nil
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		tree := newTree(t, []mpc.PartyID{4, 1, 3}, 1)
+		err := worlds(memnet.Config{N: 6}).Run(func(s *mpc.Session) error {
+			if !slices.Contains(tree.Members(), s.Self()) {
+				return nil
+			}
+			return allTogether(s, tree, []int{24})
+		})
+		if err != nil {
+			t.Error(err)
 		}
-		return allTogether(s, tree, []int{24})
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 func TestTreeTranscript(t *testing.T) {
@@ -311,7 +316,11 @@ func takesNothing(t *testing.T) {
 	everybodySays(t, w, nobody, fmt.Sprintf("send to p%d: p%d takes nothing for ", deaf, deaf))
 }
 
-func TestADeadMemberIsNamed(t *testing.T) {
+// Only memory has links that can be cut; over real ones the tests of node/peer and
+// node/overlay kill a peer.
+func TestADeadMemberIsNamed(t *testing.T) { synctest.Test(t, dies) }
+
+func dies(t *testing.T) {
 	tree := newTree(t, people(7), 2)
 	dead := tree.Members()[6]
 	w := memnet.New(memnet.Config{N: 7, Timeout: 20 * time.Second})
@@ -328,136 +337,152 @@ func TestADeadMemberIsNamed(t *testing.T) {
 		return allTogether(s, tree, []int{8})
 	})
 	everybodySays(t, w, dead, fmt.Sprintf(" p%d: connection reset", dead))
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 0 {
 		t.Errorf("it took %v to see that p%d is lost", took, dead)
 	}
 }
 
 func TestFramesOfAWrongLengthAreRefused(t *testing.T) {
-	tree := newTree(t, people(7), 2)
-	liar, parent := tree.Members()[4], tree.Members()[1]
-	for step, want := range map[string]string{
-		"sum":      fmt.Sprintf("p%d, step sum: frame from p%d has 9 bytes, want 8", parent, liar),
-		"list":     fmt.Sprintf("p%d, step list: frame from p%d has 17 bytes, want 16", parent, liar),
-		"exchange": fmt.Sprintf("step exchange: frame from p%d has 17 bytes, want 16", liar),
-		"echo":     fmt.Sprintf("step echo: frame from p%d has 16 bytes, want 15", liar),
-	} {
-		w := memnet.New(memnet.Config{N: 7, Hooks: memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
-			if m.From == liar && m.Channel.Step == step {
-				return append(m.Frame, 0), true
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		tree := newTree(t, people(7), 2)
+		liar, parent := tree.Members()[4], tree.Members()[1]
+		for step, want := range map[string]string{
+			"sum":      fmt.Sprintf("p%d, step sum: frame from p%d has 9 bytes, want 8", parent, liar),
+			"list":     fmt.Sprintf("p%d, step list: frame from p%d has 17 bytes, want 16", parent, liar),
+			"exchange": fmt.Sprintf("step exchange: frame from p%d has 17 bytes, want 16", liar),
+			"echo":     fmt.Sprintf("step echo: frame from p%d has 16 bytes, want 15", liar),
+		} {
+			w := worlds(memnet.Config{N: 7, Hooks: memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
+				if m.From == liar && m.Channel.Step == step {
+					return append(m.Frame, 0), true
+				}
+				return m.Frame, true
+			}}})
+			if err := w.Run(func(s *mpc.Session) error { return allTogether(s, tree, []int{8}) }); err == nil {
+				t.Fatalf("%s: a frame of a wrong length passed", step)
 			}
-			return m.Frame, true
-		}}})
-		if err := w.Run(func(s *mpc.Session) error { return allTogether(s, tree, []int{8}) }); err == nil {
-			t.Fatalf("%s: a frame of a wrong length passed", step)
+			everybodySays(t, w, liar, want)
 		}
-		everybodySays(t, w, liar, want)
-	}
+	})
 }
 
 // TestWhatIsPassedOnMayBeChanged and is noticed: by who finds another entry for
 // itself in a list, and by everybody at an echo.
 func TestWhatIsPassedOnMayBeChanged(t *testing.T) {
-	tree := newTree(t, people(7), 2)
-	relay, child := tree.Members()[1], tree.Members()[3]
-	change := func(place int) memnet.Hooks {
-		return memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
-			if m.From == relay && m.To == child && m.Channel.Step == "list" {
-				m.Frame[place]++
-			}
-			return m.Frame, true
-		}}
-	}
-	collectAndEcho := func(s *mpc.Session) error {
-		list := tree.Collect(s.Step("list"), []byte{byte(s.Self())})
-		mpc.Echo(s.Step("echo"), tree.Members(), bytes.Join(list, nil), "names")
-		return s.Err()
-	}
-	w := memnet.New(memnet.Config{N: 7, Hooks: change(3)})
-	_ = w.Run(collectAndEcho)
-	everybodySays(t, w, nobody, fmt.Sprintf("payload 1 of 1 from p%d: the list has something else for p%d than it sent", relay, child))
-	w = memnet.New(memnet.Config{N: 7, Hooks: change(2)})
-	_ = w.Run(collectAndEcho)
-	everybodySays(t, w, nobody, "has seen other names than p")
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		tree := newTree(t, people(7), 2)
+		relay, child := tree.Members()[1], tree.Members()[3]
+		change := func(place int) memnet.Hooks {
+			return memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
+				if m.From == relay && m.To == child && m.Channel.Step == "list" {
+					m.Frame[place]++
+				}
+				return m.Frame, true
+			}}
+		}
+		collectAndEcho := func(s *mpc.Session) error {
+			list := tree.Collect(s.Step("list"), []byte{byte(s.Self())})
+			mpc.Echo(s.Step("echo"), tree.Members(), bytes.Join(list, nil), "names")
+			return s.Err()
+		}
+		w := worlds(memnet.Config{N: 7, Hooks: change(3)})
+		_ = w.Run(collectAndEcho)
+		everybodySays(t, w, nobody, fmt.Sprintf("payload 1 of 1 from p%d: the list has something else for p%d than it sent", relay, child))
+		w = worlds(memnet.Config{N: 7, Hooks: change(2)})
+		_ = w.Run(collectAndEcho)
+		everybodySays(t, w, nobody, "has seen other names than p")
+	})
 }
 
 func TestEchoNamesWhoDiffers(t *testing.T) {
-	w := memnet.New(memnet.Config{N: 4})
-	_ = w.Run(func(s *mpc.Session) error {
-		digest := []byte("one")
-		if s.Self() == 2 {
-			digest = []byte("two")
-		}
-		if mpc.Echo(s.Step("echo"), people(4), digest, "keys") {
-			t.Errorf("%s saw no difference", s.Name(s.Self()))
-		}
-		return s.Err()
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		w := worlds(memnet.Config{N: 4})
+		_ = w.Run(func(s *mpc.Session) error {
+			digest := []byte("one")
+			if s.Self() == 2 {
+				digest = []byte("two")
+			}
+			if mpc.Echo(s.Step("echo"), people(4), digest, "keys") {
+				t.Errorf("%s saw no difference", s.Name(s.Self()))
+			}
+			return s.Err()
+		})
+		everybodySays(t, w, nobody, "has seen other keys than ")
+		everybodySays(t, w, nobody, "p2")
 	})
-	everybodySays(t, w, nobody, "has seen other keys than ")
-	everybodySays(t, w, nobody, "p2")
 }
 
 func TestErrorsOfCallbacksNameTheSender(t *testing.T) {
-	tree := newTree(t, people(3), 1) // 2, 1, 0
-	broken := errors.New("coefficient 5 is not reduced")
-	none := func(int) []byte { return nil }
-	refuse := func(int, []byte) error { return broken }
-	for want, carry := range map[string]func(*mpc.Session){
-		"p1, step sum: payload 1 of 2 from p0: ": func(s *mpc.Session) { tree.Up(s, []int{0, 0}, none, refuse) },
-		"p1, step sum: payload 1 of 2 from p2: ": func(s *mpc.Session) { tree.Down(s, []int{0, 0}, none, refuse) },
-	} {
-		w := memnet.New(memnet.Config{N: 3})
-		_ = w.Run(func(s *mpc.Session) error {
-			carry(s.Step("sum"))
-			return s.Err()
-		})
-		if err := w.Errors()[1]; !errors.Is(err, broken) || err.Error() != want+broken.Error() {
-			t.Errorf("got %v, want %s", err, want)
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		tree := newTree(t, people(3), 1) // 2, 1, 0
+		broken := errors.New("coefficient 5 is not reduced")
+		none := func(int) []byte { return nil }
+		for want, carry := range map[string]func(s *mpc.Session, take func(int, []byte) error){
+			"p1, step sum: payload 1 of 2 from p0: ": func(s *mpc.Session, take func(int, []byte) error) { tree.Up(s, []int{0, 0}, none, take) },
+			"p1, step sum: payload 1 of 2 from p2: ": func(s *mpc.Session, take func(int, []byte) error) { tree.Down(s, []int{0, 0}, none, take) },
+		} {
+			w := worlds(memnet.Config{N: 3})
+			_ = w.Run(func(s *mpc.Session) error {
+				carry(s.Step("sum"), func(int, []byte) error {
+					if s.Self() == 1 { // alone, or another's abort may be here before
+						return broken
+					}
+					return nil
+				})
+				return s.Err()
+			})
+			if err := w.Errors()[1]; !errors.Is(err, broken) || err.Error() != want+broken.Error() {
+				t.Errorf("got %v, want %s", err, want)
+			}
 		}
-	}
+	})
 }
 
 func TestTreesEndWithTheirContext(t *testing.T) {
-	tree := newTree(t, people(5), 2)
-	w := memnet.New(memnet.Config{N: 5, Timeout: time.Minute})
-	_ = w.Run(func(s *mpc.Session) error {
-		if s.Self() == 0 { // a leaf
-			s.Fail(errors.New("job withdrawn"))
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		tree := newTree(t, people(5), 2)
+		w := worlds(memnet.Config{N: 5, Timeout: time.Minute})
+		_ = w.Run(func(s *mpc.Session) error {
+			if s.Self() == 0 { // a leaf
+				s.Fail(errors.New("job withdrawn"))
+				return s.Err()
+			}
+			if list := tree.Collect(s.Step("list"), []byte("x")); list != nil {
+				t.Errorf("%s has a list", s.Name(s.Self()))
+			}
 			return s.Err()
-		}
-		if list := tree.Collect(s.Step("list"), []byte("x")); list != nil {
-			t.Errorf("%s has a list", s.Name(s.Self()))
-		}
-		return s.Err()
+		})
+		everybodySays(t, w, nobody, "job withdrawn")
 	})
-	everybodySays(t, w, nobody, "job withdrawn")
 }
 
 // What no protocol may do is an error of the session, and nothing is sent.
 func TestMisuseOfTrees(t *testing.T) {
-	tree := newTree(t, people(2), 1)
-	one := func(int) []byte { return []byte("1") }
-	take := func(int, []byte) error { return nil }
-	for want, use := range map[string]func(*mpc.Session){
-		"is not a member of the tree":           func(s *mpc.Session) { newTree(t, []mpc.PartyID{1 - s.Self()}, 1).Up(s, nil, one, take) },
-		"is not a member of the exchange":       func(s *mpc.Session) { mpc.Exchange(s, []mpc.PartyID{1 - s.Self()}, nil) },
-		"participant 5 is not in the session":   func(s *mpc.Session) { newTree(t, []mpc.PartyID{0, 1, 5}, 1).Collect(s, nil) },
-		"participant 1 is not in the session":   func(s *mpc.Session) { mpc.Exchange(s, []mpc.PartyID{0, 1, 1}, nil) },
-		"has 1 bytes, want 2":                   func(s *mpc.Session) { tree.Up(s, []int{2}, one, take); tree.Down(s, []int{2}, one, take) },
-		"channel up":                            func(s *mpc.Session) { tree.Up(s, nil, one, take); s.Claim("channel up") },
-		"payload for p1 has 1 bytes, want 3":    func(s *mpc.Session) { newTree(t, []mpc.PartyID{0, 1}, 1).Down(s, []int{3}, one, take) },
-		"payload for p0 has 1 bytes, want 1048": func(s *mpc.Session) { newTree(t, []mpc.PartyID{0, 1}, 1).Up(s, []int{1048}, one, take) },
-	} {
-		w := memnet.New(memnet.Config{N: 2, Timeout: time.Second})
-		func() {
-			defer func() {
-				if v := recover(); v != nil && !strings.Contains(fmt.Sprint(v), want) {
-					t.Errorf("%s: panic %v", want, v)
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		tree := newTree(t, people(2), 1)
+		one := func(int) []byte { return []byte("1") }
+		take := func(int, []byte) error { return nil }
+		for want, use := range map[string]func(*mpc.Session){
+			"is not a member of the tree":           func(s *mpc.Session) { newTree(t, []mpc.PartyID{1 - s.Self()}, 1).Up(s, nil, one, take) },
+			"is not a member of the exchange":       func(s *mpc.Session) { mpc.Exchange(s, []mpc.PartyID{1 - s.Self()}, nil) },
+			"participant 5 is not in the session":   func(s *mpc.Session) { newTree(t, []mpc.PartyID{0, 1, 5}, 1).Collect(s, nil) },
+			"participant 1 is not in the session":   func(s *mpc.Session) { mpc.Exchange(s, []mpc.PartyID{0, 1, 1}, nil) },
+			"has 1 bytes, want 2":                   func(s *mpc.Session) { tree.Up(s, []int{2}, one, take); tree.Down(s, []int{2}, one, take) },
+			"channel up":                            func(s *mpc.Session) { tree.Up(s, nil, one, take); s.Claim("channel up") },
+			"payload for p1 has 1 bytes, want 3":    func(s *mpc.Session) { newTree(t, []mpc.PartyID{0, 1}, 1).Down(s, []int{3}, one, take) },
+			"payload for p0 has 1 bytes, want 1048": func(s *mpc.Session) { newTree(t, []mpc.PartyID{0, 1}, 1).Up(s, []int{1048}, one, take) },
+		} {
+			w := worlds(memnet.Config{N: 2, Timeout: time.Second})
+			func() {
+				defer func() {
+					if v := recover(); v != nil && !strings.Contains(fmt.Sprint(v), want) {
+						t.Errorf("%s: panic %v", want, v)
+					}
+				}()
+				if err := w.Run(func(s *mpc.Session) error { use(s.Step("misuse")); return s.Err() }); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q", err, want)
 				}
 			}()
-			if err := w.Run(func(s *mpc.Session) error { use(s.Step("misuse")); return s.Err() }); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want %q", err, want)
-			}
-		}()
-	}
+		}
+	})
 }

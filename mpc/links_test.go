@@ -9,23 +9,31 @@ import (
 	"consilium/node/linktest"
 )
 
-// TestTreesOverLinks runs the trees over every transport, with the same transcript.
+// TestTreesOverLinks runs trees over every transport, with the same transcript.
 func TestTreesOverLinks(t *testing.T) {
-	want := make(map[int]string)
-	linktest.Each(t, func(t *testing.T, world func(memnet.Config) *memnet.World) {
-		for i, c := range []struct{ n, branching int }{{3, 2}, {7, 2}, {7, 6}, {7, 1}} {
-			tree := newTree(t, people(c.n), c.branching)
-			w := world(memnet.Config{N: c.n, Timeout: 30 * time.Second})
-			err := w.Run(func(s *mpc.Session) error { return allTogether(s, tree, []int{8, 0, mpc.MaxFrame + 8}) })
-			if err != nil {
-				t.Fatalf("%d members, branching %d: %v", c.n, c.branching, err)
+	type shape struct{ members, branching int }
+	var some []shape
+	for n, branchings := range shapes() {
+		for _, b := range branchings {
+			if n <= 6 || n == 12 {
+				some = append(some, shape{n, b})
+			}
+		}
+	}
+	inMemory := make(map[shape]string)
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		for _, c := range some {
+			tree := newTree(t, people(c.members), c.branching)
+			w := worlds(memnet.Config{N: c.members, Timeout: 30 * time.Second})
+			if err := w.Run(func(s *mpc.Session) error { return allTogether(s, tree, []int{8, 0, 40}) }); err != nil {
+				t.Fatalf("%+v: %v", c, err)
 			}
 			got := w.Transcript().String()
-			if want[i] == "" {
-				want[i] = got
+			if inMemory[c] == "" {
+				inMemory[c] = got
 			}
-			if got != want[i] {
-				t.Errorf("%d members, branching %d: the transcript differs from that in memory", c.n, c.branching)
+			if got != inMemory[c] {
+				t.Errorf("%+v: the transcript differs from that in memory", c)
 			}
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"consilium/job"
+	"consilium/node/vault"
+	"consilium/protocols"
 )
 
 // setup is a checked configuration with what its files hold.
@@ -16,6 +18,8 @@ type setup struct {
 	identity *job.Identity
 	roster   *job.RosterFile
 	data     *datasets
+	models   map[string]*protocols.ScoreModel
+	vaultKey *vault.Key // nil when the configuration names none
 }
 
 // checkSetup reads every file that the configuration names and holds them
@@ -39,6 +43,16 @@ func checkSetup(c *Config, log *slog.Logger) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
+	var key *vault.Key
+	if c.VaultKey != "" {
+		if key, err = vault.LoadKey(c.VaultKey); err != nil {
+			return nil, fmt.Errorf("vault_key: %w", err)
+		}
+	}
+	models, err := readModels(c, roster.Roster)
+	if err != nil {
+		return nil, err
+	}
 	policy, err := readPolicy(c.Policy, roster.Roster)
 	if err != nil {
 		return nil, err
@@ -49,7 +63,7 @@ func checkSetup(c *Config, log *slog.Logger) (*setup, error) {
 	if len(policy.Allow) == 0 {
 		log.Warn("the policy has no allow rule: every job will be rejected")
 	}
-	return &setup{config: c, identity: identity, roster: roster, data: data}, nil
+	return &setup{config: c, identity: identity, roster: roster, data: data, models: models, vaultKey: key}, nil
 }
 
 // pinnedRoster reads the roster and compares its hash with the approved one.

@@ -30,6 +30,21 @@ func TestSetupErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "identity"},
+		{"no vault key there", func(_ *testing.T, s *study, c *Config) { c.VaultKey = s.path("none.key") }, "vault_key"},
+		{"readable vault key", func(t *testing.T, s *study, c *Config) {
+			c.VaultKey = s.vaultKey(t, 1)
+			if err := os.Chmod(c.VaultKey, 0o640); err != nil {
+				t.Fatal(err)
+			}
+		}, "chmod 600"},
+		{"another kind of vault key", func(_ *testing.T, s *study, c *Config) { c.VaultKey = s.path("hospital-1/identity.key") }, "X25519 identity of age"},
+		{"vault not writable", func(t *testing.T, s *study, c *Config) {
+			c.VaultKey = s.vaultKey(t, 1)
+			if err := os.Mkdir(c.State, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, c.State+"/vault", "")
+		}, "vault: "},
 		{"no node of the study", func(_ *testing.T, _ *study, c *Config) { c.Name = "hospital-9" }, "has no node hospital-9"},
 		{"another's identity", func(_ *testing.T, s *study, c *Config) { c.Identity = s.path("hospital-2") }, "another certificate for hospital-1"},
 		{"no dataset of the study", func(_ *testing.T, s *study, c *Config) { c.Datasets["heart"] = s.path("hospital-1.csv") }, "no dataset heart"},

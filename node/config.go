@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -19,9 +20,11 @@ type Config struct {
 	RosterHash string            `yaml:"roster_hash"` // in hex: the roster that this node's operator approved
 	Policy     string            `yaml:"policy"`      // the policy file; it is read again for every job
 	State      string            `yaml:"state"`       // directory of the store; created when missing
+	VaultKey   string            `yaml:"vault_key"`   // key file of the vault; without one the node keeps nothing encrypted
 	Listen     string            `yaml:"listen"`      // host:port for links from other nodes
 	Metrics    string            `yaml:"metrics"`     // host:port of metrics and health, loopback only
 	Datasets   map[string]string `yaml:"datasets"`    // dataset name -> CSV or Parquet file
+	Models     map[string]string `yaml:"models"`      // model name -> file: what this node scores patients by
 	Timeout    time.Duration     `yaml:"timeout"`     // of a single wait for a peer; 20s when left out
 	Deadline   time.Duration     `yaml:"deadline"`    // of a whole job; 10m when left out
 	Jobs       int               `yaml:"jobs"`        // jobs that may run at once; 4 when left out
@@ -75,8 +78,14 @@ func (c *Config) resolve(dir string) {
 	for _, path := range []*string{&c.Identity, &c.Roster, &c.Policy, &c.State} {
 		*path = job.Within(dir, *path)
 	}
+	if c.VaultKey != "" {
+		c.VaultKey = job.Within(dir, c.VaultKey)
+	}
 	for name, path := range c.Datasets {
 		c.Datasets[name] = job.Within(dir, path)
+	}
+	for name, path := range c.Models {
+		c.Models[name] = job.Within(dir, path)
 	}
 }
 
@@ -110,6 +119,14 @@ func (c *Config) check() error {
 			return fmt.Errorf("datasets: %q has no file; give NAME: PATH", name)
 		}
 	}
+	for _, name := range c.modelNames() {
+		if err := job.CheckName("models: a name", name); err != nil {
+			return err
+		}
+		if c.Models[name] == "" {
+			return fmt.Errorf("models: %s has no file; give NAME: PATH", name)
+		}
+	}
 	return c.checkNumbers()
 }
 
@@ -124,6 +141,8 @@ func (c *Config) checkNumbers() error {
 	}
 	return nil
 }
+
+func (c *Config) modelNames() []string { return slices.Sorted(maps.Keys(c.Models)) }
 
 func (c *Config) datasetNames() []string {
 	names := make([]string, 0, len(c.Datasets))

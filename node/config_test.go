@@ -14,6 +14,7 @@ roster: study/roster.txt
 roster_hash: 0101010101010101010101010101010101010101010101010101010101010101
 policy: policy.yaml
 state: /var/lib/consilium
+vault_key: vault.key
 listen: 0.0.0.0:7101
 metrics: 127.0.0.1:9101
 datasets:
@@ -35,6 +36,7 @@ func TestLoadConfigResolvesPathsAndDefaults(t *testing.T) {
 		{"roster", c.Roster, filepath.Join(dir, "study", "roster.txt")},
 		{"policy", c.Policy, filepath.Join(dir, "policy.yaml")},
 		{"state", c.State, "/var/lib/consilium"},
+		{"vault_key", c.VaultKey, filepath.Join(dir, "vault.key")},
 		{"lung", c.Datasets["lung"], filepath.Join(dir, "data", "lung.csv")},
 	} {
 		if want.got != want.want {
@@ -85,7 +87,7 @@ func TestConfigErrors(t *testing.T) {
 		{"deadline too short", goodConfig + "deadline: 10ms\n", "deadline is 10ms"},
 		{"deadline too long", goodConfig + "deadline: 25h\n", "deadline is 25h0m0s"},
 		{"no jobs", goodConfig + "jobs: 0\n", "jobs is 0"},
-		{"wrong type", goodConfig + "jobs: many\n", "line 11"},
+		{"wrong type", goodConfig + "jobs: many\n", "line 12"},
 		{"too large", goodConfig + "# " + strings.Repeat("x", maxFile), "at most 262144"},
 	}
 	for _, test := range tests {
@@ -106,6 +108,14 @@ func TestConfigTakesLoopbackOfAnyForm(t *testing.T) {
 		if _, err := parseConfig([]byte(strings.Replace(goodConfig, "127.0.0.1:9101", metrics, 1))); err != nil {
 			t.Errorf("%s: %v", metrics, err)
 		}
+	}
+}
+
+func TestConfigWithoutVaultKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.yaml")
+	writeFile(t, path, strings.Replace(goodConfig, "vault_key: vault.key\n", "", 1))
+	if c, err := LoadConfig(path); err != nil || c.VaultKey != "" {
+		t.Errorf("the vault key is %q: %v", c.VaultKey, err)
 	}
 }
 

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"consilium/job"
+	"consilium/node/vault"
 	"consilium/protocols"
 )
 
@@ -19,6 +22,8 @@ type decider struct {
 	roster   *job.RosterFile
 	policy   string // path; read for each job, so that an operator's change counts at once
 	data     *datasets
+	models   map[string]*protocols.ScoreModel
+	vaults   *vault.Store // nil without a key
 	store    *store
 	log      *slog.Logger
 }
@@ -27,18 +32,19 @@ type decider struct {
 type offer struct {
 	record *Record
 	nonce  []byte // the signer's, consumed with the decision
+	reads  bool   // whether a site's file is read
 	budget Budget // of the policy as it was when the job was judged
 }
 
-// consider answers an offered job as far as no file is needed: it returns either
+// consider answers an offered job, which came with an attachment or none, as far as no file is needed: it returns either
 // the signed decision, which then is on disk if it has to be, or an offer that is
 // still to be settled. The error says that the store failed; then nothing may
 // leave the node.
 //
-// Jobs whose signature does not hold, or whose signer is no client of the
-// roster, are rejected without a trace in the store: anybody can make them, and
-// as many as the disk would hold.
-func (d *decider) consider(ctx context.Context, signed *job.Signed) (*job.Decision, *offer, error) {
+// Jobs whose signature does not hold, which came with another attachment than the one
+// that was signed, or whose signer is no client of the roster, are rejected without a
+// trace in the store: anybody can make them, and as many as the disk would hold.
+func (d *decider) consider(ctx context.Context, signed *job.Signed, attachment []byte) (*job.Decision, *offer, error) {
 	id := signed.ID()
 	j, err := signed.Verify()
 	if err != nil {
@@ -53,13 +59,16 @@ func (d *decider) consider(ctx context.Context, signed *job.Signed) (*job.Decisi
 	} else if stored != nil {
 		return &stored.Decision, nil, nil
 	}
+	if err := j.CheckAttachment(attachment); err != nil { // whoever relays it can alter it
+		return d.reject(id, err.Error()), nil, nil
+	}
 	if owner, seen, err := d.store.nonceOwner(ctx, signed.Signer, j.Nonce); err != nil {
 		return nil, nil, err
 	} else if seen {
 		return d.replayed(id, owner), nil, nil
 	}
 	o := &offer{
-		record: &Record{Job: id, Signed: *signed, Signer: client.Name, Dataset: j.Dataset},
+		record: &Record{Job: id, Signed: *signed, Signer: client.Name, Dataset: j.Dataset, attachment: attachment},
 		nonce:  j.Nonce,
 	}
 	if err := d.judge(j, o); err != nil {
@@ -93,8 +102,20 @@ func (d *decider) judge(j *job.Job, o *offer) error {
 	if err := policy.Decide(record.Signer, record.Recipient, plan, j); err != nil {
 		return withHint(err, d.identity)
 	}
-	o.budget = policy.Budget
-	return nil
+	o.budget, o.reads = policy.Budget, plan.ReadsRows()
+	if model, _, ok := plan.Scored(); ok { // after the policy: not everybody may hear of models
+		return plan.CheckScore(d.models[model], slices.Sorted(maps.Keys(d.models)), record.attachment)
+	}
+	return d.checkVault(j, plan)
+}
+
+// checkVault refuses a job that this node cannot take its part in with what it keeps.
+func (d *decider) checkVault(j *job.Job, plan *protocols.Plan) error {
+	err := protocols.CheckVault(j, plan, d.roster.Roster, d.identity.Name, vaultOf(d.vaults, j.Dataset))
+	if err != nil && d.vaults == nil {
+		return fmt.Errorf("%w: consilium node vault-key FILE makes it, and vault_key: FILE in its configuration names it", err)
+	}
+	return err
 }
 
 // settle makes and stores the decision: acceptance, or rejection for the reason

@@ -27,7 +27,7 @@ func newDecider(t *testing.T, s *study, state string) *decider {
 
 func decideOn(t *testing.T, d *decider, signed *job.Signed) *job.Decision {
 	t.Helper()
-	answer, o, err := d.consider(t.Context(), signed)
+	answer, o, err := d.consider(t.Context(), signed, nil)
 	if err == nil && o != nil {
 		answer, err = d.settle(t.Context(), o, d.data.available(t.Context(), o.record.Dataset, d.log))
 	}
@@ -149,7 +149,7 @@ func TestReplayOfferedMeanwhileIsRejected(t *testing.T) {
 	j.Where = "sex = 2"
 	var waiting []*offer
 	for _, signed := range []*job.Signed{first, s.sign(t, j, s.alice)} {
-		answer, o, err := d.consider(t.Context(), signed)
+		answer, o, err := d.consider(t.Context(), signed, nil)
 		if err != nil || answer != nil {
 			t.Fatalf("considered: %v, %v", answer, err)
 		}

@@ -198,6 +198,26 @@ func (o *office) hellos(t *testing.T) {
 	}
 }
 
+// atWork starts a study's three nodes, attached to a coordinator of the test's.
+func atWork(t *testing.T) (*study, *office, []*Node) {
+	t.Helper()
+	s := newStudy(t)
+	o := openOffice(t, s)
+	nodes := s.startAll(t)
+	o.hellos(t)
+	return s, o, nodes
+}
+
+// outcomes waits for those of a job at all nodes.
+func (o *office) outcomes(t *testing.T) []*api.Outcome {
+	t.Helper()
+	var all []*api.Outcome
+	for i := range o.study.nodes {
+		all = append(all, o.desk(i+1).outcome(t))
+	}
+	return all
+}
+
 // offer asks every node and returns the answers in roster order.
 func (o *office) offer(t *testing.T, signed *job.Signed) []*api.Decision {
 	t.Helper()

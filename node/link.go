@@ -104,6 +104,7 @@ func (l *link) hint(m *api.FromNode) {
 func (l *link) attach(ctx context.Context) (heard bool, err error) {
 	conn, err := grpc.NewClient("passthrough:///"+l.address,
 		grpc.WithTransportCredentials(credentials.NewTLS(l.tls)), grpc.WithNoProxy(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxOffer)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: wire.PingEvery, Timeout: wire.PingWithin}))
 	if err != nil {
 		return false, err

@@ -69,11 +69,11 @@ func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(form
 
 // offered answers an offer, at once or when this site's file has been looked at.
 func (n *Node) offered(ctx context.Context, m *api.SignedJob) (*api.FromNode, error) {
-	signed, err := wire.SignedFrom(m)
+	signed, attachment, err := wire.SubmittedFrom(m)
 	if err != nil {
 		return nil, refuse("an offer: %v", err)
 	}
-	decision, o, err := n.decider.consider(ctx, signed)
+	decision, o, err := n.decider.consider(ctx, signed, attachment)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"consilium/mpc"
 	"consilium/node/overlay"
 	"consilium/node/peer"
+	"consilium/node/vault"
 	"consilium/protocols"
 )
 
@@ -23,6 +24,7 @@ type Node struct {
 	*setup
 	log     *slog.Logger
 	store   *store
+	vaults  *vault.Store // nil without a key
 	net     *peer.Net
 	metrics *metrics
 	monitor *daemon.Monitor
@@ -72,7 +74,7 @@ func Start(ctx context.Context, c *Config, log *slog.Logger) (*Node, error) {
 		log.Info("node stopped")
 	}()
 	log.Info("node started", "study", s.roster.Roster.Study, "roster", s.roster.Hash, "version", s.roster.Roster.Version,
-		"listen", n.net.Addr(), "metrics", n.monitor.Addr(), "party", n.isParty(), "datasets", s.data.names())
+		"listen", n.net.Addr(), "metrics", n.monitor.Addr(), "party", n.isParty(), "datasets", s.data.names(), "models", c.modelNames(), "vault", n.vaults != nil)
 	return n, nil
 }
 
@@ -85,14 +87,18 @@ func (n *Node) open() (err error) {
 	if err := n.failInterrupted(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, store: n.store, log: n.log}
+	if err := n.openVaults(); err != nil {
+		return err
+	}
+	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, models: n.models, vaults: n.vaults, store: n.store, log: n.log}
 	n.link = n.newLink()
 	// The links outlive the runs, which take leave of their peers over them.
 	if n.net, err = n.listen(context.WithoutCancel(n.ctx)); err != nil {
 		return err
 	}
 	n.metrics = newMetrics(n.link.attached)
-	n.metrics.registry.MustRegister(&peerCollector{net: n.net, self: n.index(), names: n.roster.Roster.Names()})
+	n.metrics.registry.MustRegister(&peerCollector{net: n.net, self: n.index(), names: n.roster.Roster.Names()},
+		&vaultCollector{vaults: n.vaults, datasets: n.roster.Roster.DatasetNames()})
 	n.monitor, err = daemon.StartMonitor(c.Metrics, n.metrics.registry, map[string]daemon.Check{
 		"/healthz": func() []string { return nil }, // a node that answers is alive
 		"/readyz":  n.unready,
@@ -181,6 +187,10 @@ func (n *Node) begin(ctx context.Context, record *Record, task *protocols.Task, 
 	if err != nil {
 		return refuse("a start of job %s: %v", record.Job.Short(), err)
 	}
+	plan, err := protocols.PlanJob(j, n.roster.Roster)
+	if err != nil {
+		return refuse("a start of job %s: %v", record.Job.Short(), err)
+	}
 	now := time.Now()
 	if err := j.CheckFresh(now); err != nil {
 		outcome := &api.Outcome{JobId: record.Job[:], Error: line(err.Error())}
@@ -193,10 +203,14 @@ func (n *Node) begin(ctx context.Context, record *Record, task *protocols.Task, 
 	if err := n.store.begin(ctx, record.Job, task.Decisions, session, now); err != nil {
 		return err
 	}
+	task.Vault = vaultOf(n.vaults, j.Dataset)
+	if task.Scored, err = n.scored(ctx, record.Job, plan); err != nil {
+		return err
+	}
 	log := n.log.With("job", record.Job.Short(), "session", session)
 	log.Info("job started", "signer", record.Signer, "analysis", j.Analysis, "dataset", j.Dataset)
 	n.launch(&run{
-		id: record.Job, task: task, confirm: confirm, session: session, dataset: j.Dataset, began: now, log: log,
+		id: record.Job, task: task, confirm: confirm, session: session, dataset: j.Dataset, reads: plan.ReadsRows(), began: now, log: log,
 	})
 	return nil
 }
@@ -236,6 +250,9 @@ func (n *Node) release() error {
 	}
 	if n.net != nil {
 		errs = append(errs, n.net.Close())
+	}
+	if n.vaults != nil {
+		errs = append(errs, n.vaults.Close())
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.close())

@@ -63,7 +63,10 @@ func (n *Node) settle(o *offer) {
 		return // the answer to the first offer is the answer to both
 	}
 	n.offers.group.Go(func() {
-		problem := n.data.available(n.ctx, o.record.Dataset, n.log)
+		var problem error
+		if o.reads {
+			problem = n.data.available(n.ctx, o.record.Dataset, n.log)
+		}
 		if n.ctx.Err() != nil {
 			n.offers.close(id)
 			return

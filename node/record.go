@@ -49,6 +49,9 @@ type Record struct {
 	Error     string            // why it failed
 	Share     *job.ShareReceipt // of the sealed share that this node let out
 	Outcome   []byte            // job.OutcomeHash of what this node told the coordinator
+
+	// attachment is what the job brings along. It is kept apart, until the job ends.
+	attachment []byte
 }
 
 // ReadRecords reads the record of a node from its state directory, oldest

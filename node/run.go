@@ -50,6 +50,7 @@ type run struct {
 	task             *protocols.Task
 	confirm, session mpc.SessionID
 	dataset          string
+	reads            bool // whether a site's file is read
 	began            time.Time
 	log              *slog.Logger
 }
@@ -93,9 +94,11 @@ func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedSha
 	}}
 	defer steps.end()
 	r.task.Progress = steps.report
-	if data := n.data.open(r.dataset, r.log); data != nil {
-		defer data.close()
-		r.task.Data = data
+	if r.reads {
+		if data := n.data.open(r.dataset, r.log); data != nil {
+			defer data.close()
+			r.task.Data = data
+		}
 	}
 	return r.task.Run(ctx)
 }

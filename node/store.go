@@ -18,7 +18,7 @@ type store struct{ db *daemon.Store }
 const storeFile = "node.db"
 
 // storeVersion is the version of the tables, kept in the file's user_version.
-const storeVersion = 3
+const storeVersion = 4
 
 const storeTables = `
 CREATE TABLE nonces (
@@ -54,6 +54,12 @@ CREATE TABLE jobs (
 	share_signature    BLOB,             -- its signature over that
 	outcome_hash       BLOB              -- job.OutcomeHash of what left this node
 ) STRICT, WITHOUT ROWID;
+
+-- What jobs that have not ended bring along.
+CREATE TABLE attachments (
+	job   BLOB NOT NULL PRIMARY KEY REFERENCES jobs,
+	bytes BLOB NOT NULL
+) STRICT;
 
 CREATE INDEX jobs_state ON jobs (state);
 CREATE INDEX jobs_budget ON jobs (signer, dataset, decided) WHERE accept = 1;

@@ -31,7 +31,8 @@ func (s *store) nonceOwner(ctx context.Context, signer, nonce []byte) (owner job
 }
 
 // decide consumes the job's nonce and stores the record with its decision, both
-// or neither; an acceptance is charged to the budget. It must have returned before
+// or neither; an acceptance is charged to the budget, and what the job brings along is
+// kept. It must have returned before
 // the decision leaves the node.
 func (s *store) decide(ctx context.Context, r *Record, nonce []byte, budget Budget) error {
 	reveals, err := json.Marshal(r.Reveals)
@@ -56,6 +57,10 @@ func (s *store) decide(ctx context.Context, r *Record, nonce []byte, budget Budg
 			node, accept, reason, nonce, decision_signature, decided, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			r.Job[:], r.Signed.Bytes, []byte(r.Signed.Signer), r.Signed.Signature, r.Signer, r.Recipient, r.Dataset, string(reveals),
 			r.Decision.Node, r.Decision.Accept, r.Decision.Reason, r.Decision.Nonce, r.Decision.Signature, r.Decided.UnixMilli(), r.State)
+		if err != nil || !r.Decision.Accept || len(r.attachment) == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO attachments (job, bytes) VALUES (?, ?)", r.Job[:], r.attachment)
 		return err
 	})
 }
@@ -69,6 +74,15 @@ func (s *store) record(ctx context.Context, id job.Hash) (*Record, error) {
 	return r, err
 }
 
+// attachment returns what a job that has not ended brings along, if anything.
+func (s *store) attachment(ctx context.Context, id job.Hash) (b []byte, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT bytes FROM attachments WHERE job = ?", id[:]).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return b, err
+}
+
 // begin turns an accepted job into a running one, in the session that follows
 // from the decisions. No job begins twice.
 func (s *store) begin(ctx context.Context, id job.Hash, decisions []job.Decision, session [32]byte, now time.Time) error {
@@ -76,7 +90,7 @@ func (s *store) begin(ctx context.Context, id job.Hash, decisions []job.Decision
 	if err != nil {
 		return err
 	}
-	return s.move(ctx, "UPDATE jobs SET state = ?, decisions = ?, session = ?, started = ? WHERE id = ? AND state = ?",
+	return move(ctx, s.db, "UPDATE jobs SET state = ?, decisions = ?, session = ?, started = ? WHERE id = ? AND state = ?",
 		Running, b, session[:], now.UnixMilli(), id[:], Accepted)
 }
 
@@ -98,7 +112,7 @@ func (s *store) finish(ctx context.Context, state State, o *api.Outcome, now tim
 		outputs, signature = receipt.Outputs[:], receipt.Signature
 	}
 	digest := job.OutcomeHash(job.Hash(o.JobId), o.Error, receipt)
-	return s.move(ctx, `UPDATE jobs SET state = ?, error = ?, ended = ?, outcome = ?,
+	return s.end(ctx, o.JobId, `UPDATE jobs SET state = ?, error = ?, ended = ?, outcome = ?,
 		share_outputs = ?, share_signature = ?, outcome_hash = ? WHERE id = ? AND state IN (?, ?)`,
 		state, o.Error, now.UnixMilli(), b, outputs, signature, digest[:], o.JobId, Accepted, Running)
 }
@@ -106,13 +120,28 @@ func (s *store) finish(ctx context.Context, state State, o *api.Outcome, now tim
 // withdraw ends a job that was accepted and never started: there is nothing to
 // tell the coordinator, who ended it.
 func (s *store) withdraw(ctx context.Context, id job.Hash, reason string, now time.Time) error {
-	return s.move(ctx, "UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND state = ?",
+	return s.end(ctx, id[:], "UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND state = ?",
 		Cancelled, reason, now.UnixMilli(), id[:], Accepted)
 }
 
+// end is move for an update that ends a job: what it brought along goes with it.
+func (s *store) end(ctx context.Context, id []byte, update string, args ...any) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM attachments WHERE job = ?", id); err != nil {
+			return err
+		}
+		return move(ctx, tx, update, args...)
+	})
+}
+
+// execer is a database or a transaction in it.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // move runs an update that must change exactly one job.
-func (s *store) move(ctx context.Context, update string, args ...any) error {
-	changed, err := s.db.ExecContext(ctx, update, args...)
+func move(ctx context.Context, db execer, update string, args ...any) error {
+	changed, err := db.ExecContext(ctx, update, args...)
 	if err != nil {
 		return err
 	}

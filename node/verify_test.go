@@ -14,10 +14,7 @@ import (
 // leaves one accepted, and returns the records of hospital-1 by state.
 func auditStudy(t *testing.T) (*study, map[State]Record) {
 	t.Helper()
-	s := newStudy(t)
-	o := openOffice(t, s)
-	nodes := s.startAll(t)
-	o.hellos(t)
+	s, o, nodes := atWork(t)
 	runTogether(t, o, s.sign(t, s.job(), s.alice))
 
 	failed, _ := startTwo(t, s, o)

@@ -77,6 +77,9 @@ func (b *binding) parties() []mpc.PartyID {
 // sites returns who holds rows of the dataset, in the roster's order.
 func (b *binding) sites() []mpc.PartyID {
 	var out []mpc.PartyID
+	if b.plan.scoring != nil {
+		return nil // the rows are the asker's
+	}
 	for _, s := range b.plan.Dataset.Sites {
 		out = append(out, mpc.PartyID(b.roster.NodeIndex(s.Node)))
 	}

@@ -52,11 +52,16 @@ func (p *Plan) layOut() error {
 }
 
 // collective tells whether the sites compute together, under engine mhe.
-func (p *Plan) collective() bool { return p.layout != nil }
+func (p *Plan) collective() bool { return p.Engine == job.EngineMHE }
 
 // sealed are the names of the outputs in the share of the sealer with that role.
 func (p *Plan) sealed(role int) []string {
-	if p.collective() {
+	switch {
+	case p.scoring != nil:
+		return []string{outputScores, outputKind}
+	case p.custody != nil:
+		return p.custody.outputs()
+	case p.collective():
 		return partOutputs(role)
 	}
 	var names []string

@@ -12,17 +12,19 @@ import (
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/node/linktest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// trial is one job on its way through a study in memory.
+// trial is one job on its way through a study in one process.
 type trial struct {
 	*study
 	signed    *job.Signed
 	decisions []job.Decision
 	analysis  Analysis // instead of the registry's, if not nil
 	timeout   time.Duration
+	worlds    linktest.Worlds // memnet.New, or others over links
 	hooks     memnet.Hooks
 	absent    int                                        // index of a node that never starts, or -1
 	task      func(int, *Task)                           // changes a node's task, if not nil
@@ -35,8 +37,19 @@ type trial struct {
 
 func (s *study) trial(a ask) *trial {
 	s.t.Helper()
-	signed := s.sign(s.job(a))
-	return &trial{study: s, signed: signed, decisions: s.decide(signed), timeout: 20 * time.Second, absent: -1}
+	return s.try(s.sign(s.job(a)))
+}
+
+// try is a trial of a signed job, with new decisions of all nodes.
+func (s *study) try(signed *job.Signed) *trial {
+	s.t.Helper()
+	return &trial{study: s, signed: signed, decisions: s.decide(signed), timeout: 20 * time.Second, worlds: memnet.New, absent: -1}
+}
+
+// over has the trial's frames go over another transport than memory.
+func (tr *trial) over(worlds linktest.Worlds) *trial {
+	tr.worlds = worlds
+	return tr
 }
 
 // tasks makes every node's part of the job.
@@ -68,10 +81,10 @@ func (tr *trial) binding(t *Task) (*binding, error) {
 	return bind(plan, t.Signed, t.Roster, t.Decisions)
 }
 
-// run runs all nodes to their ends.
+// run runs all nodes that take part to their ends.
 func (tr *trial) run() {
 	tr.t.Helper()
-	tr.net = memnet.NewNetwork(studyNodes, 0, tr.hooks)
+	tr.net = tr.worlds(memnet.Config{N: studyNodes, Hooks: tr.hooks}).Network()
 	tr.shares, tr.errs = nil, make([]error, studyNodes)
 	shares := make([]*job.SealedShare, studyNodes)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -82,7 +95,7 @@ func (tr *trial) run() {
 		if tr.context != nil {
 			ctx = tr.context(i, ctx)
 		}
-		if i != tr.absent {
+		if i != tr.absent && tr.takesPart(tr.signed, i) {
 			wg.Go(func() { shares[i], tr.errs[i] = tr.node(ctx, i, task) })
 		}
 	}
@@ -100,8 +113,12 @@ func (tr *trial) node(ctx context.Context, i int, task *Task) (*job.SealedShare,
 	if err != nil {
 		return nil, err
 	}
-	defer tr.net.End(mpc.PartyID(i), b.session)
-	defer tr.net.End(mpc.PartyID(i), b.confirmSession())
+	for _, session := range []mpc.SessionID{b.session, b.confirmSession()} {
+		if err := tr.net.Begin(mpc.PartyID(i), session); err != nil {
+			return nil, err
+		}
+		defer tr.net.End(mpc.PartyID(i), session)
+	}
 	w, err := task.work(b)
 	if err != nil {
 		return nil, err

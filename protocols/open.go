@@ -43,7 +43,12 @@ func (b *binding) open(shares []job.SealedShare, recipientKey []byte) (Opened, e
 	if err != nil {
 		return nil, err
 	}
-	if b.plan.collective() {
+	switch {
+	case b.plan.scoring != nil:
+		return nil, errScoresGone
+	case b.plan.custody != nil:
+		return b.openWords(ordered)
+	case b.plan.collective():
 		return b.openSums(key, ordered)
 	}
 	return b.openShares(key, ordered)

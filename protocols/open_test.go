@@ -59,7 +59,7 @@ func TestOpenRefuses(t *testing.T) {
 	tr, other := s.trial(ask{"ward", "describe", "", `{"columns":["age"]}`}), s.trial(sexCounts)
 	tr.run()
 	other.run()
-	again := &trial{study: s, signed: tr.signed, decisions: s.decide(tr.signed), timeout: tr.timeout, absent: -1}
+	again := s.try(tr.signed)
 	again.run()
 	stranger, _, err := job.NewRecipientKey()
 	s.must(err)

@@ -34,7 +34,11 @@ func (b *binding) openSums(key hpke.PrivateKey, parts []*job.SealedShare) (Opene
 		}
 		seeds = append(seeds, seed)
 	}
-	sums, err := b.plan.layout.Open(first.Outputs[totalAt].Ciphertext, seeds)
+	open := b.plan.layout.Open
+	if b.plan.answers != nil {
+		open = b.plan.answers.Open
+	}
+	sums, err := open(first.Outputs[totalAt].Ciphertext, seeds)
 	if err != nil {
 		return nil, fmt.Errorf("output %s of %s: %w", outputTotal, first.Party, err)
 	}

@@ -18,6 +18,12 @@ const MaxElements = 1 << 16
 // signing, at every node before accepting, and at the recipient. It refuses
 // what this version cannot do, what could overflow, and what the study forbids.
 func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
+	if j.Analysis == ScoreName {
+		return planScore(j, r)
+	}
+	if c, ok := custodyOf(j.Analysis); ok {
+		return planCustody(c, j, r)
+	}
 	a, err := Lookup(j.Analysis)
 	if err != nil {
 		return nil, err
@@ -28,6 +34,9 @@ func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
 func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 	d, err := checkStudy(j, r)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkParticipants(j, r, d); err != nil {
 		return nil, err
 	}
 	where, err := job.ParsePredicate(j.Where, &d.Schema)
@@ -52,7 +61,13 @@ func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
 	}
-	return p, nil
+	switch {
+	case j.Stored:
+		err = p.planStored(j, r)
+	case p.Engine == job.EngineMHE:
+		err = p.layOut()
+	}
+	return p, err
 }
 
 // oneLine puts a where-clause of several lines on one.
@@ -79,6 +94,20 @@ func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 	return d, nil
 }
 
+// checkParticipants refuses a job in which somebody takes no part without whom it
+// cannot be answered.
+func checkParticipants(j *job.Job, r *job.Roster, d *job.Dataset) error {
+	switch {
+	case j.Stored && j.Engine != job.EngineMHE:
+		return errors.New("what is stored is of engine mhe; say engine: mhe, or leave out stored")
+	case j.Stored: // any quorum of the sites
+		return nil
+	case j.Engine == job.EngineMHE:
+		return checkPresent(r, j, siteNames(d))
+	}
+	return checkPresent(r, j, slices.Concat(r.Parties, siteNames(d)))
+}
+
 // recipient returns the client to whose key the job's result will be sealed.
 func recipient(j *job.Job, r *job.Roster) (*job.Client, bool) {
 	i := slices.IndexFunc(r.Clients, func(c job.Client) bool { return bytes.Equal(c.Recipient, j.Recipient) })
@@ -89,7 +118,7 @@ func recipient(j *job.Job, r *job.Roster) (*job.Client, bool) {
 }
 
 // check refuses a plan whose sums may overflow for the declared rows, or whose
-// vectors are too long. Under engine mhe it lays out the sums.
+// vectors are too long.
 func (p *Plan) check() error {
 	for i := range p.Summaries {
 		if err := p.Summaries[i].Check(&p.Dataset.Schema, p.Dataset.Rows()); err != nil {
@@ -102,9 +131,6 @@ func (p *Plan) check() error {
 	}
 	if n := max(p.sums(), revealed); n > MaxElements {
 		return fmt.Errorf("the result would have %d numbers, at most %d are possible; ask for fewer groups or columns", n, MaxElements)
-	}
-	if p.Engine == job.EngineMHE {
-		return p.layOut()
 	}
 	return nil
 }
@@ -121,7 +147,7 @@ func (p *Plan) sums() int {
 // Uses returns the names of all columns that the job touches, the where-clause
 // included, sorted. A node's policy is held against it.
 func (p *Plan) Uses() []string {
-	var used []string
+	used := p.scoring.names()
 	for _, sample := range p.Samples {
 		for _, v := range sample.Vectors {
 			used = append(used, v.Reads()...)
@@ -139,6 +165,7 @@ func (p *Plan) Uses() []string {
 	if p.Where != nil {
 		used = append(used, job.Columns(p.Where)...)
 	}
+	used = append(used, p.columns...)
 	slices.Sort(used)
 	return slices.Compact(used)
 }
@@ -154,6 +181,12 @@ func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
 	for _, s := range p.Reveals {
 		lines = append(lines, "  - "+s)
 	}
+	switch {
+	case p.scoring != nil:
+		return append(lines, p.scoring.statement(to, r)...)
+	case p.custody != nil:
+		return append(append(lines, p.custody.says(p, r)...), everybodySees)
+	}
 	lines = append(lines, p.otherwise())
 	var sites []string
 	for _, s := range p.Dataset.Sites {
@@ -167,11 +200,17 @@ func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
 	if p.Filter != "" {
 		rows = "the rows where " + p.Filter
 	}
+	of := "dataset " + p.Dataset.Name
+	if j.Stored {
+		of = "what is deposited of " + of
+	}
 	return append(lines,
-		fmt.Sprintf("It is taken over %s of dataset %s at %s.", rows, p.Dataset.Name, strings.Join(sites, ", ")),
-		p.computedBy(r),
-		"Every node and the coordinator see the question: the analysis, its arguments, the filter and the declared numbers of rows.")
+		fmt.Sprintf("It is taken over %s of %s at %s.", rows, of, strings.Join(sites, ", ")),
+		p.computedBy(j, r),
+		everybodySees)
 }
+
+const everybodySees = "Every node and the coordinator see the question: the analysis, its arguments, the filter and the declared numbers of rows."
 
 // otherwise says what the recipient learns where there is no result.
 func (p *Plan) otherwise() string {
@@ -187,15 +226,21 @@ func (p *Plan) otherwise() string {
 }
 
 // computedBy says who computes, and what it takes for them to learn anything.
-func (p *Plan) computedBy(r *job.Roster) string {
+func (p *Plan) computedBy(j *job.Job, r *job.Roster) string {
+	if j.Stored {
+		return p.answeredBy(r.Sealers(j), r)
+	}
 	if p.Engine != job.EngineMHE {
 		return fmt.Sprintf("It is computed by %s on random shares: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do.", people(r, r.Parties))
 	}
-	var sites []string
-	for _, s := range p.Dataset.Sites {
-		sites = append(sites, s.Node)
-	}
+	sites := siteNames(p.Dataset)
 	return fmt.Sprintf("It is computed by all %d sites, %s, who add up their sums under a collective key: no group of them short of all that keeps to the protocol learns anything of another's rows or sums, or of the result; the recipient learns the totals and no site's own.", len(sites), people(r, sites))
+}
+
+// answeredBy is computedBy for what is stored.
+func (p *Plan) answeredBy(sites []string, r *job.Roster) string {
+	return fmt.Sprintf("It is computed by %s, on ciphertexts under a key that all sites hold together, without their files: %s No fewer that keep to the protocol learn anything of rows, of sums or of the result; the recipient learns the totals and no site's own.",
+		people(r, sites), quorumMeans(p.Dataset))
 }
 
 // people lists nodes with their organisations.
@@ -221,7 +266,10 @@ func person(name, organisation string) string {
 // Finish derives the result from what the recipient opened.
 func (p *Plan) Finish(opened Opened) (*Result, error) {
 	finish := p.finishShares
-	if p.Engine == job.EngineMHE {
+	switch {
+	case p.custody != nil:
+		finish = p.finishCustody
+	case p.Engine == job.EngineMHE:
 		finish = p.finishSums
 	}
 	result, err := finish(opened)

@@ -47,7 +47,7 @@ func (w *work) recipientKey(s *mpc.Session) hpke.PublicKey {
 }
 
 // reveal seals this party's share of every output to the job's recipient and
-// signs it. With revealPart it is the only way in which a result leaves the session.
+// signs it. With revealPart and score it is the only way in which a result leaves the session.
 func (w *work) reveal(s *mpc.Session, outputs map[string]rss.Vec128) *job.SealedShare {
 	to := w.recipientKey(s)
 	if s.Err() != nil {

@@ -51,20 +51,22 @@ func (w *work) packRows(ctx context.Context, n int) (ring.Vec64, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := w.Data.Rows(ctx, w.plan.Where, packed.vectors)
+	return packed.out, packed.fill(ctx, w.Data, w.plan.Where)
+}
+
+// fill lays all rows of a file into the vector.
+func (p *packer) fill(ctx context.Context, data SiteData, where job.Predicate) error {
+	reader, err := data.Rows(ctx, where, p.vectors)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer reader.Release()
 	for reader.Next() {
-		if err := packed.add(reader.Record()); err != nil {
-			return nil, err
+		if err := p.add(reader.Record()); err != nil {
+			return err
 		}
 	}
-	if err := reader.Err(); err != nil {
-		return nil, err
-	}
-	return packed.out, nil
+	return reader.Err()
 }
 
 // packer lays record after record into the vector.

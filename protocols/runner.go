@@ -18,13 +18,14 @@ func (w *work) do(ctx context.Context) (*job.SealedShare, error) {
 		w.warn(ctx, err)
 		return nil, err
 	}
-	if !w.isParty() && !w.isSite() {
+	if !slices.Contains(w.members(), w.self) {
 		return nil, nil
 	}
 	return w.run(ctx)
 }
 
-// run is the session proper, of sites and parties.
+// run is the session proper. What it changes in a vault is in force once all have
+// said that they are through.
 func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
 	seeds, agreeErr := w.agree(ctx)
 	if agreeErr != nil {
@@ -43,26 +44,45 @@ func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
 		s.Fail(w.cause(s, agreeErr))
 		return nil, s.Err()
 	}
-	share := w.produce(s)
+	share, change := w.produce(s)
 	w.end(s.Step(stepEnd))
 	if err := settle(s); err != nil {
+		if change != nil {
+			change.Discard()
+		}
 		return nil, err
+	}
+	if change != nil {
+		if err := change.Commit(); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Self, err)
+		}
 	}
 	return share, nil
 }
 
 // produce does the work of the job's engine. It returns this node's share of the
-// result; nodes that seal none get nil.
-func (w *work) produce(s *mpc.Session) *job.SealedShare {
-	if w.plan.collective() {
-		return w.sumTogether(s)
+// result, or nil at nodes that seal none, and what the job changes in its vault.
+func (w *work) produce(s *mpc.Session) (*job.SealedShare, Change) {
+	if err := CheckVault(w.job, w.plan, w.roster, w.Self, w.Vault); err != nil {
+		s.Fail(err)
+		return nil, nil
+	}
+	switch {
+	case w.plan.scoring != nil:
+		return w.score(s), nil
+	case w.plan.custody != nil:
+		return w.keep(s)
+	case w.plan.answers != nil:
+		return w.answerStored(s), nil
+	case w.plan.collective():
+		return w.sumTogether(s), nil
 	}
 	inputs := w.seal(s)
 	if !w.isParty() {
-		return nil
+		return nil, nil
 	}
 	outputs := w.plan.Compute(s.Step(stepCompute), inputs)
-	return w.reveal(s.Step(stepReveal), outputs)
+	return w.reveal(s.Step(stepReveal), outputs), nil
 }
 
 // settle returns what ended the session, if anything did. Where that was the
@@ -83,7 +103,7 @@ func ownSeeds(ctx context.Context) (mpc.Seeds, error) {
 // agree makes the parties' pairwise seeds. A site needs only its own, and under
 // engine mhe nobody shares any.
 func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
-	if !w.isParty() || w.plan.collective() {
+	if !w.isParty() || w.plan.Engine == job.EngineMHE {
 		return ownSeeds(ctx)
 	}
 	w.report(Agreeing, "")
@@ -95,17 +115,19 @@ func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
 	})
 }
 
-// end waits until every party has sealed its share: either all parties and
-// sites end well, or all fail. A party says so to the others with an empty frame.
+// end waits until every party has sealed its share, and who keeps ciphertexts has
+// written or sent them: either all end well, or all fail. Each says so to the others
+// with an empty frame.
 func (w *work) end(s *mpc.Session) {
-	if w.isParty() {
-		for _, p := range w.among {
-			if p != w.self && (slices.Contains(w.sites, p) || slices.Contains(w.parties, p)) {
+	through := slices.Concat(w.parties, w.indexes(w.plan.beside))
+	if slices.Contains(through, w.self) {
+		for _, p := range w.members() {
+			if p != w.self {
 				s.Send(p, nil)
 			}
 		}
 	}
-	for _, p := range w.parties {
+	for _, p := range through {
 		switch {
 		case p == w.self || s.Err() != nil:
 		case w.isParty() && !w.plan.collective():
@@ -116,13 +138,13 @@ func (w *work) end(s *mpc.Session) {
 	}
 }
 
-// awaitEnd is a site's wait for a party, or under engine mhe for another site. What
+// awaitEnd is a site's wait for a party, or under engine mhe for another node. What
 // that still has to do may take longer than a single receive may, so only the job's
 // own deadline bounds it, beside the other's abort and the loss of its link.
 func (w *work) awaitEnd(s *mpc.Session, p mpc.PartyID) {
 	_, err := w.Transport.Recv(s.Context(), p, mpc.Channel{Session: s.ID(), Step: s.Path()})
 	if err != nil {
-		s.Fail(fmt.Errorf("wait until %s has sealed the result: %w", s.Name(p), w.cause(s, err)))
+		s.Fail(fmt.Errorf("wait until %s has done its part: %w", s.Name(p), w.cause(s, err)))
 	}
 }
 

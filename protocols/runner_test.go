@@ -20,6 +20,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/node/linktest"
 )
 
 // others checks that every node but the named ones ended with an error that has
@@ -34,6 +35,29 @@ func (tr *trial) others(want string, but ...int) {
 			tr.t.Errorf("%s: got %v, want an error with %q", tr.nodes[i].Name, err, want)
 		}
 	}
+}
+
+// underEachEngine runs a test of what holds whichever engine a job has. Try makes a
+// trial of a job under it, whose sites first tell of their rows at the step begins.
+func underEachEngine(t *testing.T, test func(t *testing.T, try func(*study, ask) *trial, begins string)) {
+	t.Run("shares", func(t *testing.T) { test(t, (*study).trial, stepSeal) })
+	t.Run("mhe", func(t *testing.T) { test(t, (*study).underMHE, stepCompute) })
+}
+
+// phases has the trial note which phases each node reports, in order.
+func (tr *trial) phases() [][]string {
+	var mu sync.Mutex
+	phases := make([][]string, studyNodes)
+	tr.task = func(i int, task *Task) {
+		task.Progress = func(phase, _ string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if n := len(phases[i]); n == 0 || phases[i][n-1] != phase {
+				phases[i] = append(phases[i], phase)
+			}
+		}
+	}
+	return phases
 }
 
 // TestOnlyPartiesHaveShares: three sealed shares come, of the parties; sites
@@ -168,18 +192,25 @@ func TestNodeVanishes(t *testing.T) {
 		{"a party while shares are compared", 1, "compare"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := fiveWards(t)
-			synctest.Test(t, func(*testing.T) {
-				tr := s.trial(sexCounts)
-				tr.hooks.Tamper = silence(c.victim, c.from)
-				tr.run()
-				tr.others(tr.nodes[c.victim].Name, int(c.victim))
-				if len(tr.shares) != 0 {
-					t.Error("there is a share of a result")
-				}
-			})
+			if shares := vanishes(t, (*study).trial, c.victim, c.from); len(shares) != 0 {
+				t.Error("there is a share of a result")
+			}
 		})
 	}
+}
+
+// vanishes tries a job of which a node falls silent, wants all others to name it, and
+// returns the shares of a result that there are.
+func vanishes(t *testing.T, try func(*study, ask) *trial, victim mpc.PartyID, from string) (shares []job.SealedShare) {
+	s := fiveWards(t)
+	synctest.Test(t, func(*testing.T) {
+		tr := try(s, sexCounts)
+		tr.hooks.Tamper = silence(victim, from)
+		tr.run()
+		tr.others(tr.nodes[victim].Name, int(victim))
+		shares = tr.shares
+	})
+	return shares
 }
 
 // silence loses all frames of a participant from the first on whose step has
@@ -197,30 +228,35 @@ func silence(victim mpc.PartyID, from string) func(memnet.Message) ([]byte, bool
 	}
 }
 
+// TestNodeNeverStarts: a node that is down ends the job by its name.
 func TestNodeNeverStarts(t *testing.T) {
-	s := fiveWards(t)
-	synctest.Test(t, func(*testing.T) {
-		tr := s.trial(sexCounts)
-		tr.absent = 3
-		tr.run()
-		tr.others("hospital-4", 3)
+	underEachEngine(t, func(t *testing.T, try func(*study, ask) *trial, _ string) {
+		s := fiveWards(t)
+		synctest.Test(t, func(*testing.T) {
+			tr := try(s, sexCounts)
+			tr.absent = 3
+			tr.run()
+			tr.others("hospital-4", 3)
+		})
 	})
 }
 
-// TestLinkLost: a link that breaks while sites seal ends the job at both its
-// ends and, by their aborts, everywhere.
+// TestLinkLost: a link that breaks while sites tell of their rows ends the job at
+// both its ends and, by their aborts, everywhere. Links in memory alone can be cut.
 func TestLinkLost(t *testing.T) {
 	leakFree(t)
-	tr := fiveWards(t).trial(sexCounts)
-	var once sync.Once
-	tr.hooks.Tamper = func(m memnet.Message) ([]byte, bool) {
-		if strings.HasPrefix(m.Channel.Step, stepSeal) {
-			once.Do(func() { tr.net.Cut(1, 4, errors.New("the cable is out")) })
+	underEachEngine(t, func(t *testing.T, try func(*study, ask) *trial, begins string) {
+		tr := try(fiveWards(t), sexCounts)
+		var once sync.Once
+		tr.hooks.Tamper = func(m memnet.Message) ([]byte, bool) {
+			if strings.HasPrefix(m.Channel.Step, begins) {
+				once.Do(func() { tr.net.Cut(1, 4, errors.New("the cable is out")) })
+			}
+			return m.Frame, true
 		}
-		return m.Frame, true
-	}
-	tr.run()
-	tr.others("the cable is out")
+		tr.run()
+		tr.others("the cable is out")
+	})
 }
 
 // TestPartyLeaves: a party that ends without a word fails all that wait for it.
@@ -288,28 +324,32 @@ func TestSiteDealsUnequal(t *testing.T) {
 	tr.others("the shares of hospital-4 differ")
 }
 
-// TestCancelled: a node whose context ends takes the others with it.
+// TestCancelled: a site whose daemon is stopped while it reads its file takes the
+// others with it.
 func TestCancelled(t *testing.T) {
 	leakFree(t)
-	s := fiveWards(t)
-	tr := s.trial(sexCounts)
-	ctx, cancel := context.WithCancelCause(context.Background())
-	tr.task = func(i int, task *Task) {
-		if i == 1 {
-			task.Data = cancelling{task.Data, func() { cancel(errors.New("its operator stopped the node")) }}
-		}
-	}
-	tr.context = func(i int, parent context.Context) context.Context {
-		if i == 1 {
-			return ctx
-		}
-		return parent
-	}
-	tr.run()
-	tr.others("hospital-2", 1)
-	if tr.errs[1] == nil {
-		t.Error("the cancelled node ends well")
-	}
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		underEachEngine(t, func(t *testing.T, try func(*study, ask) *trial, _ string) {
+			tr := try(fiveWards(t), sexCounts).over(worlds)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			tr.task = func(i int, task *Task) {
+				if i == 1 {
+					task.Data = cancelling{task.Data, func() { cancel(errors.New("its operator stopped the node")) }}
+				}
+			}
+			tr.context = func(i int, parent context.Context) context.Context {
+				if i == 1 {
+					return ctx
+				}
+				return parent
+			}
+			tr.run()
+			tr.others("hospital-2", 1)
+			if tr.errs[1] == nil {
+				t.Error("the cancelled node ends well")
+			}
+		})
+	})
 }
 
 // cancelling is a SiteData that calls a function when it is asked.
@@ -392,17 +432,7 @@ func TestSessions(t *testing.T) {
 func TestProgress(t *testing.T) {
 	leakFree(t)
 	tr := fiveWards(t).trial(sexCounts)
-	var mu sync.Mutex
-	phases := make([][]string, studyNodes)
-	tr.task = func(i int, task *Task) {
-		task.Progress = func(phase, _ string) {
-			mu.Lock()
-			defer mu.Unlock()
-			if n := len(phases[i]); n == 0 || phases[i][n-1] != phase {
-				phases[i] = append(phases[i], phase)
-			}
-		}
-	}
+	phases := tr.phases()
 	tr.succeed()
 	party := []string{Confirming, Agreeing, Sealing, Computing, Revealing}
 	site := []string{Confirming, Sealing}

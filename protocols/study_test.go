@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,14 +129,24 @@ func (s *study) sign(j *job.Job) *job.Signed {
 	return signed
 }
 
-// decide makes every node accept.
+// decide makes every node that takes part accept.
 func (s *study) decide(signed *job.Signed) []job.Decision {
 	s.t.Helper()
 	var out []job.Decision
-	for _, node := range s.nodes {
-		out = append(out, s.accept(node, signed))
+	for i, node := range s.nodes {
+		if s.takesPart(signed, i) {
+			out = append(out, s.accept(node, signed))
+		}
 	}
 	return out
+}
+
+// takesPart tells whether the i-th node does in a job.
+func (s *study) takesPart(signed *job.Signed, i int) bool {
+	s.t.Helper()
+	j, err := signed.Verify()
+	s.must(err)
+	return slices.Contains(s.roster.Roster.Participants(j), s.nodes[i].Name)
 }
 
 func (s *study) accept(node *job.Identity, signed *job.Signed) job.Decision {

@@ -34,12 +34,20 @@ func summarizer(a Analysis, d *job.Dataset, rules job.Disclosure) (Summarizer, e
 			What: fmt.Sprintf(`analysis %q with engine "mhe"`, a.Name()),
 			Hint: "it needs more than sums over the rows; take engine: shares",
 		}
-	case rules.MinCount > 0:
-		return nil, fmt.Errorf("the study hides what tells of fewer than %d patients, and engine mhe shows every sum as it is; take engine: shares", rules.MinCount)
-	case len(d.Sites) < 2:
-		return nil, fmt.Errorf("engine mhe adds up the sums of two sites or more, and dataset %s has %d; take engine: shares", d.Name, len(d.Sites))
 	}
-	return s, nil
+	return s, showable(d, rules)
+}
+
+// showable refuses engine mhe for a dataset whose sums must not be shown, or are of
+// one site.
+func showable(d *job.Dataset, rules job.Disclosure) error {
+	switch {
+	case rules.MinCount > 0:
+		return fmt.Errorf("the study hides what tells of fewer than %d patients, and engine mhe shows every sum as it is; take engine: shares", rules.MinCount)
+	case len(d.Sites) < 2:
+		return fmt.Errorf("engine mhe adds up the sums of two sites or more, and dataset %s has %d; take engine: shares", d.Name, len(d.Sites))
+	}
+	return nil
 }
 
 // ending returns the result of an analysis of that many rows that has no figures:

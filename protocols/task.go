@@ -22,11 +22,14 @@ type Task struct {
 	Key       ed25519.PrivateKey
 	// Transport links all nodes of the roster; PartyID is the index there.
 	Transport mpc.Transport
-	// Data is this site's own rows; nil when the node holds none of the dataset.
+	// Data is this site's own rows; nil when the node holds none of the dataset, or the
+	// job does not read them: see Plan.ReadsRows.
 	Data SiteData
 	// Vault is what this node keeps of the dataset under engine mhe; nil when it keeps
 	// nothing.
 	Vault Vault
+	// Scored is the model and the query of a private score; nil of any other job.
+	Scored *Scored
 	// Timeout bounds every single send and receive, and thereby how long a site
 	// may read its data. The context bounds the whole.
 	Timeout time.Duration
@@ -90,8 +93,10 @@ func (t *Task) Sessions() (confirm, run mpc.SessionID, err error) {
 // Run does this node's part: it confirms the session with every node, seals the
 // node's own rows if it is a site, computes if it is a party, and returns the
 // party's share of the result, sealed to the recipient and signed. Under engine mhe
-// the sites are the parties. Nodes that are no party get nil. Parties and sites
-// return when all parties have sealed; a node that is neither only confirms.
+// the sites are the parties, and what a job changes in this node's vault is in force
+// when Run returns. Nodes that are no party get nil. Parties, sites and who keeps
+// ciphertexts return when all of them have done their parts; any other node only
+// confirms.
 //
 // After an error all others end too, with an error that names the cause. All
 // goroutines of the run have ended when Run returns. The context should have
@@ -130,7 +135,7 @@ func (t *Task) work(b *binding) (*work, error) {
 	if len(t.Key) != ed25519.PrivateKeySize || !b.roster.NodeKey(int(w.self)).Equal(t.Key.Public()) {
 		return nil, fmt.Errorf("the key is not the one that the roster has for %s", t.Self)
 	}
-	if w.isSite() != (t.Data != nil) {
+	if needs := w.isSite() && b.plan.ReadsRows(); needs != (t.Data != nil) {
 		return nil, fmt.Errorf("%s: the roster and this node disagree on whether it holds rows of dataset %s; compare the roster's sites with the node's own datasets", t.Self, b.plan.Dataset.Name)
 	}
 	return w, nil
@@ -138,6 +143,13 @@ func (t *Task) work(b *binding) (*work, error) {
 
 func (w *work) isParty() bool { return slices.Contains(w.parties, w.self) }
 func (w *work) isSite() bool  { return slices.Contains(w.sites, w.self) }
+
+// members are those who have a part in the run, in the roster's order: parties, sites,
+// and who keeps ciphertexts. All others have only to confirm.
+func (w *work) members() []mpc.PartyID {
+	have := slices.Concat(w.parties, w.sites, w.indexes(w.plan.beside))
+	return slices.DeleteFunc(slices.Clone(w.among), func(p mpc.PartyID) bool { return !slices.Contains(have, p) })
+}
 
 func (w *work) newSession(ctx context.Context, id mpc.SessionID, seeds mpc.Seeds) (*mpc.Session, error) {
 	return mpc.NewSession(ctx, mpc.Config{

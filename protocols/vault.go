@@ -13,12 +13,14 @@ import (
 // the sites have deposited. Every change is on disk as a whole, or not at all, from
 // its Commit on. It is safe for concurrent use.
 type Vault interface {
-	// Epoch returns the newest key epoch with its budget, or ErrNoEpoch.
+	// Epoch returns the newest key epoch with its budget, or ErrNoEpoch. The caller
+	// erases the epoch.
 	Epoch() (*mhe.Epoch, *mhe.Budget, error)
 	// KeepEpoch writes a fresh epoch and begins its budget. It is the newest from
 	// Commit on; what is deposited stays under the key that it was made for.
 	KeepEpoch(e *mhe.Epoch) (Change, error)
-	// KeepDeposit begins to write a deposit. From Commit on it stands in place of the
+	// KeepDeposit begins to write a deposit, of which Job, Epoch and At are known:
+	// the rest follows with its ciphertexts. From Commit on it stands in place of the
 	// one before.
 	KeepDeposit(d *Deposit) (DepositChange, error)
 	// Deposit returns what is deposited, or ErrNoDeposit. It stays as it is until it
@@ -45,8 +47,12 @@ type Change interface {
 // DepositChange is a deposit that is being written.
 type DepositChange interface {
 	Change
-	// Put writes one ciphertext, at a node that keeps them.
+	// Put writes one ciphertext, at a node that keeps them. It does not keep frame,
+	// and is not called by two goroutines at once.
 	Put(site mpc.PartyID, column, k int, frame []byte) error
+	// Sign writes what the sites have signed, as in Deposit: once, after every Put and
+	// before Commit.
+	Sign(manifests, signatures [][]byte) error
 }
 
 // Deposit is what all sites have deposited together, but for the ciphertexts.

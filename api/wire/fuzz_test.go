@@ -79,6 +79,7 @@ func FuzzToNode(f *testing.F) {
 	decisions := []*api.Decision{goodDecision(), goodDecision()}
 	for _, m := range []*api.ToNode{
 		{Body: &api.ToNode_Offer{Offer: goodSigned()}},
+		{Body: &api.ToNode_Offer{Offer: &api.SignedJob{Job: []byte("{}"), Signer: key, Signature: signature, Attachment: []byte("sealed")}}},
 		{Body: &api.ToNode_Start{Start: &api.Start{JobId: hash, Decisions: decisions}}},
 		{Body: &api.ToNode_Cancel{Cancel: &api.JobEnd{JobId: hash, Reason: "over"}}},
 		{},
@@ -90,8 +91,14 @@ func FuzzToNode(f *testing.F) {
 		if proto.Unmarshal(b, m) != nil {
 			return
 		}
-		if s, err := SignedFrom(m.GetOffer()); err == nil && !bytes.Equal(SignedTo(s).GetJob(), m.GetOffer().GetJob()) {
-			t.Errorf("came back as %v", s)
+		if s, attachment, err := SubmittedFrom(m.GetOffer()); err == nil {
+			back := SubmittedTo(s, attachment)
+			if !bytes.Equal(back.GetJob(), m.GetOffer().GetJob()) || !bytes.Equal(back.GetAttachment(), m.GetOffer().GetAttachment()) {
+				t.Errorf("came back as %v", back)
+			}
+			if _, err := SignedFrom(m.GetOffer()); (err == nil) != (len(attachment) == 0) {
+				t.Errorf("with an attachment of %d bytes: %v", len(attachment), err)
+			}
 		}
 		ds, err := DecisionsFrom(m.GetStart().GetDecisions(), 2)
 		if err != nil {

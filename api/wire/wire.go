@@ -32,26 +32,47 @@ func HashFrom(what string, b []byte) (job.Hash, error) {
 	return job.Hash(b), nil
 }
 
-// SignedFrom takes a signed job, not verified.
+// SignedFrom takes a signed job, not verified, where none has an attachment.
 func SignedFrom(m *api.SignedJob) (*job.Signed, error) {
+	signed, attachment, err := SubmittedFrom(m)
+	if err == nil && len(attachment) > 0 {
+		return nil, fmt.Errorf("an attachment of %d bytes came with a job where none belongs", len(attachment))
+	}
+	return signed, err
+}
+
+// SubmittedFrom takes a signed job and what came with it. Nothing is verified: that is
+// for Signed.Verify and Job.CheckAttachment.
+func SubmittedFrom(m *api.SignedJob) (signed *job.Signed, attachment []byte, err error) {
 	if m == nil {
-		return nil, errors.New("there is no signed job; use the same version of consilium everywhere")
+		return nil, nil, errors.New("there is no signed job; use the same version of consilium everywhere")
+	}
+	if n := len(m.GetAttachment()); n > job.MaxAttachment {
+		return nil, nil, fmt.Errorf("attachment has %d bytes, at most %d are allowed; ask about less at a time", n, job.MaxAttachment)
 	}
 	if len(m.GetJob()) > job.MaxJobBytes {
-		return nil, fmt.Errorf("job has %d bytes, at most %d are allowed; shorten its arguments", len(m.GetJob()), job.MaxJobBytes)
+		return nil, nil, fmt.Errorf("job has %d bytes, at most %d are allowed; shorten its arguments", len(m.GetJob()), job.MaxJobBytes)
 	}
 	if err := exactly("signer", m.GetSigner(), ed25519.PublicKeySize); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := exactly("signature", m.GetSignature(), ed25519.SignatureSize); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &job.Signed{Bytes: m.GetJob(), Signer: m.GetSigner(), Signature: m.GetSignature()}, nil
+	signed = &job.Signed{Bytes: m.GetJob(), Signer: m.GetSigner(), Signature: m.GetSignature()}
+	return signed, m.GetAttachment(), nil
 }
 
 // SignedTo is the message of a signed job.
 func SignedTo(s *job.Signed) *api.SignedJob {
 	return &api.SignedJob{Job: s.Bytes, Signer: s.Signer, Signature: s.Signature}
+}
+
+// SubmittedTo is the message of a signed job with what it brings along.
+func SubmittedTo(s *job.Signed, attachment []byte) *api.SignedJob {
+	m := SignedTo(s)
+	m.Attachment = attachment
+	return m
 }
 
 // DecisionFrom takes a node's decision, not verified.

@@ -61,6 +61,28 @@ func TestSignedForm(t *testing.T) {
 	wantError(t, "none", err, "no signed job")
 }
 
+func TestSubmittedForm(t *testing.T) {
+	with := goodSigned()
+	with.Attachment = []byte("sealed")
+	signed, attachment, err := SubmittedFrom(with)
+	if err != nil || string(attachment) != "sealed" || !proto.Equal(SubmittedTo(signed, attachment), with) {
+		t.Fatalf("%v with %q came back: %v", signed, attachment, err)
+	}
+	_, err = SignedFrom(with)
+	wantError(t, "where none belongs", err, "an attachment of 6 bytes")
+	if signed, attachment, err := SubmittedFrom(goodSigned()); err != nil || attachment != nil || !proto.Equal(SubmittedTo(signed, nil), goodSigned()) {
+		t.Errorf("without one: %q, %v", attachment, err)
+	}
+	with.Attachment = make([]byte, job.MaxAttachment+1)
+	_, _, err = SubmittedFrom(with)
+	wantError(t, "too large", err, "attachment has 8388609 bytes, at most 8388608")
+	with.Attachment, with.Signature = []byte("sealed"), nil
+	_, _, err = SubmittedFrom(with)
+	wantError(t, "signature", err, "signature has 0 bytes")
+	_, _, err = SubmittedFrom(nil)
+	wantError(t, "none", err, "no signed job")
+}
+
 func TestDecisionForm(t *testing.T) {
 	good := goodDecision()
 	if d, err := DecisionFrom(good); err != nil || !proto.Equal(DecisionTo(d), good) {

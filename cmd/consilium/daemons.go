@@ -36,7 +36,7 @@ JSON lines to standard error, never a value of a record, and answers /healthz,
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "node.yaml", "configuration file")
-	cmd.AddCommand(newRecordCommand())
+	cmd.AddCommand(newRecordCommand(), newVaultKeyCommand())
 	return cmd
 }
 

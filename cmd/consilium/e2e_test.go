@@ -123,10 +123,17 @@ func write(t *testing.T, path, text string) {
 	must(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// sign prepares and signs a job.
+// sign prepares and signs a job on the world's dataset.
 func (w *world) sign(analysis string, args map[string]any, where string) *job.Signed {
 	w.t.Helper()
-	p, err := w.client.Prepare(&job.File{Study: "test", Dataset: "visits", Analysis: analysis, Args: args, Where: where})
+	return w.signFile(&job.File{Analysis: analysis, Args: args, Where: where})
+}
+
+// signFile is sign for a job file, whose study and dataset it fills in.
+func (w *world) signFile(f *job.File) *job.Signed {
+	w.t.Helper()
+	f.Study, f.Dataset = "test", "visits"
+	p, err := w.client.Prepare(f)
 	must(w.t, err)
 	signed, err := p.Sign()
 	must(w.t, err)
@@ -155,7 +162,13 @@ func (w *world) describeAge() *job.Signed {
 // wantSum runs describeAge and compares the sum of ages.
 func (w *world) wantSum(sum float64) {
 	w.t.Helper()
-	r, err := w.run(w.describeAge())
+	w.wantSumOf(w.describeAge(), sum)
+}
+
+// wantSumOf runs a job such as describeAge and compares the sum of ages.
+func (w *world) wantSumOf(signed *job.Signed, sum float64) {
+	w.t.Helper()
+	r, err := w.run(signed)
 	must(w.t, err)
 	age := r.Value.(map[string]any)["age"].(map[string]any)
 	if age["sum"] != sum {
@@ -207,13 +220,17 @@ func TestNodeDownThenUp(t *testing.T) {
 	w.wantSum(sumABC)
 }
 
-func TestNodeDiesInMidJob(t *testing.T) {
+func TestNodeDiesInMidJob(t *testing.T) { diesInMidJob(t, (*world).describeAge) }
+
+// diesInMidJob kills a node in mid job: the job ends by its name, and the next one
+// works once it is back. Ask signs such a job as describeAge.
+func diesInMidJob(t *testing.T, ask func(*world) *job.Signed) {
 	w := newWorld(t, fileA, fileB, "", fileC, "")
+	w.wantSumOf(ask(w), sumABC)
 	w.tap.hold("hospital-4") // the others' links to it stand still: the job starts and waits
 	running := make(chan struct{})
 	failed := make(chan error, 1)
-	signed := w.describeAge()
-	id, _, err := w.conn.Submit(t.Context(), signed)
+	id, _, err := w.conn.Submit(t.Context(), ask(w))
 	must(t, err)
 	go func() {
 		told := false
@@ -234,21 +251,25 @@ func TestNodeDiesInMidJob(t *testing.T) {
 	w.wantFailure(<-failed, client.Failed, "hospital-4")
 	must(t, w.network.Run("hospital-4"))
 	must(t, w.network.Ready(t.Context()))
-	w.wantSum(sumABC)
+	w.wantSumOf(ask(w), sumABC)
 }
 
-func TestFrozenNodeEndsTheJobInTime(t *testing.T) {
+func TestFrozenNodeEndsTheJobInTime(t *testing.T) { freezesInMidJob(t, (*world).describeAge) }
+
+// freezesInMidJob has a node's links stand still: the job ends by its deadline and by
+// the node's name. Ask signs such a job as describeAge.
+func freezesInMidJob(t *testing.T, ask func(*world) *job.Signed) {
 	w := newWorld(t, fileA, fileB, "", fileC, "")
 	w.tap.hold("hospital-2")
 	begin := time.Now()
-	_, err := w.run(w.describeAge())
+	_, err := w.run(ask(w))
 	w.wantFailure(err, client.Failed, "hospital-2")
 	if took := time.Since(begin); took > testDeadline+testTimeout {
 		t.Errorf("the job took %v to fail, its deadline is %v", took, testDeadline)
 	}
 	w.tap.release("hospital-2")
 	must(t, w.network.Ready(t.Context()))
-	w.wantSum(sumABC)
+	w.wantSumOf(ask(w), sumABC)
 }
 
 func TestCoordinatorKilledLosesNoJob(t *testing.T) {

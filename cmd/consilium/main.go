@@ -52,7 +52,8 @@ record leaving its hospital in readable form.
 	root.AddCommand(
 		newDemoCommand(), newInitCommand(), newStudyCommand(),
 		newNodeCommand(), newCoordinatorCommand(),
-		newDatasetsCommand(), newRunCommand(), newJobsCommand(),
+		newDatasetsCommand(), newRunCommand(), newScoreCommand(), newJobsCommand(),
+		newRekeyCommand(), newDepositCommand(), newWithdrawCommand(),
 		newVerifyCommand(), newVersionCommand(),
 	)
 	return root

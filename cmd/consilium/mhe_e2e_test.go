@@ -4,39 +4,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"consilium/client"
 	"consilium/cmd/consilium/localnet"
 	"consilium/cmd/consilium/setup"
 	"consilium/job"
 	"consilium/node"
 )
 
-// signMHE prepares and signs a job under engine mhe.
+// signMHE is sign under engine mhe.
 func (w *world) signMHE(analysis string, args map[string]any, where string) *job.Signed {
 	w.t.Helper()
-	p, err := w.client.Prepare(&job.File{Study: "test", Dataset: "visits", Analysis: analysis, Args: args, Where: where, Engine: job.EngineMHE})
-	must(w.t, err)
-	signed, err := p.Sign()
-	must(w.t, err)
-	return signed
+	return w.signFile(&job.File{Analysis: analysis, Args: args, Where: where, Engine: job.EngineMHE})
 }
 
 func (w *world) describeAgeMHE() *job.Signed {
 	return w.signMHE("describe", map[string]any{"columns": []any{"age"}}, "")
-}
-
-// wantSumMHE runs describeAgeMHE and compares the sum of ages.
-func (w *world) wantSumMHE(sum float64) {
-	w.t.Helper()
-	r, err := w.run(w.describeAgeMHE())
-	must(w.t, err)
-	if age := r.Value.(map[string]any)["age"].(map[string]any); age["sum"] != sum {
-		w.t.Fatalf("sum of ages is %v, want %v", age["sum"], sum)
-	}
 }
 
 // TestMHE asks under engine mhe as a person does. The dataset's three sites have
@@ -75,49 +58,6 @@ func TestMHE(t *testing.T) {
 	}
 }
 
-// TestMHESiteDies: a site that is killed in mid job ends it by its name, and the
-// next job works once it is back.
-func TestMHESiteDies(t *testing.T) {
-	w := newWorld(t, fileA, fileB, "", fileC, "")
-	w.wantSumMHE(sumABC)
-	w.tap.hold("hospital-4") // the others' links to it stand still: the job starts and waits
-	running := make(chan struct{})
-	failed := make(chan error, 1)
-	id, _, err := w.conn.Submit(t.Context(), w.describeAgeMHE())
-	must(t, err)
-	go func() {
-		told := false
-		failed <- w.conn.Watch(t.Context(), id, func(e client.Event) {
-			if e.State == client.Running && !told {
-				told = true
-				close(running)
-			}
-		})
-	}()
-	select {
-	case <-running:
-	case err := <-failed:
-		t.Fatalf("the job ended before it ran: %v", err)
-	}
-	must(t, w.network.Signal("hospital-4", syscall.SIGKILL))
-	w.tap.release("hospital-4")
-	w.wantFailure(<-failed, client.Failed, "hospital-4")
-	must(t, w.network.Run("hospital-4"))
-	must(t, w.network.Ready(t.Context()))
-	w.wantSumMHE(sumABC)
-}
+func TestMHESiteDies(t *testing.T) { diesInMidJob(t, (*world).describeAgeMHE) }
 
-// TestMHEFrozenSite: a site whose links stand still ends the job by its deadline.
-func TestMHEFrozenSite(t *testing.T) {
-	w := newWorld(t, fileA, fileB, "", fileC, "")
-	w.tap.hold("hospital-2")
-	begin := time.Now()
-	_, err := w.run(w.describeAgeMHE())
-	w.wantFailure(err, client.Failed, "hospital-2")
-	if took := time.Since(begin); took > testDeadline+testTimeout {
-		t.Errorf("the job took %v to fail, its deadline is %v", took, testDeadline)
-	}
-	w.tap.release("hospital-2")
-	must(t, w.network.Ready(t.Context()))
-	w.wantSumMHE(sumABC)
-}
+func TestMHEFrozenSite(t *testing.T) { freezesInMidJob(t, (*world).describeAgeMHE) }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,11 +145,15 @@ with, in job.yaml:
 		Args: one("a job file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, &o, args[0]) },
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *runOptions) flags(cmd *cobra.Command) {
 	clientFlag(cmd.Flags(), &o.client)
 	o.format.flags(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "sign without being asked")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Hour, "how long to wait for the result")
-	return cmd
 }
 
 func (o *runOptions) check() error {
@@ -166,25 +171,43 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	prepared, err := prepare(c, path, o.timeout)
+	file, err := readJob(path)
 	if err != nil {
 		return err
 	}
+	prepared, err := prepare(c, file, o.timeout)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return o.ask(cmd, c, prepared)
+}
+
+// ask says what a job reveals, signs it, waits for the result and shows it.
+func (o *runOptions) ask(cmd *cobra.Command, c *client.Client, prepared *client.Prepared) error {
 	if err := o.format.checkPlot(prepared.Job()); err != nil {
 		return err
 	}
 	errOut := cmd.ErrOrStderr()
-	fmt.Fprintln(errOut, strings.Join(prepared.Statement(), "\n"))
-	if !o.yes && !isTerminal(cmd.InOrStdin()) {
+	consent := o.yes || isTerminal(cmd.InOrStdin())
+	if !prepared.Chooses() || !consent {
+		say(errOut, prepared)
+	}
+	if !consent {
 		return errNoConsent
 	}
 	ctx, cancel := waitAtMost(cmd.Context(), o.timeout)
 	defer cancel()
-	conn, err := dialStudy(ctx, c, errOut)
+	conn, connected, err := dialStudy(ctx, c, prepared, errOut)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	if prepared.Chooses() {
+		if _, err := prepared.Choose(connected); err != nil {
+			return err
+		}
+		say(errOut, prepared)
+	}
 	if !o.yes {
 		if err := confirm(ctx, cmd.InOrStdin(), errOut); err != nil {
 			return err
@@ -194,7 +217,7 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	id, _, err := conn.Submit(ctx, signed)
+	id, _, err := conn.Bring(ctx, signed, prepared.Attachment())
 	if err != nil {
 		return err
 	}
@@ -202,7 +225,7 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	if err := watchJob(ctx, conn, c, id, prepared.Job(), errOut); err != nil {
 		return err
 	}
-	result, err := conn.Result(ctx, signed)
+	result, err := prepared.Result(ctx, conn, signed)
 	if err != nil {
 		return err
 	}
@@ -212,9 +235,16 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	return o.format.show(cmd, id, &plot.Figure{Job: prepared.Job(), Dataset: prepared.Plan().Dataset, Result: result})
 }
 
-// prepare reads and plans a job file. A job for whose result nobody waits any
-// more need not begin.
-func prepare(c *client.Client, path string, timeout time.Duration) (*client.Prepared, error) {
+// say prints what a job will reveal, to whom, and who takes part.
+func say(errOut io.Writer, prepared *client.Prepared) {
+	fmt.Fprintln(errOut, strings.Join(prepared.Statement(), "\n"))
+	if nodes := prepared.Job().Nodes; len(nodes) > 0 {
+		fmt.Fprintf(errOut, "Of the nodes, %s take part.\n", strings.Join(nodes, ", "))
+	}
+}
+
+// readJob reads a job file.
+func readJob(path string) (*job.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -228,12 +258,22 @@ func prepare(c *client.Client, path string, timeout time.Duration) (*client.Prep
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return file, nil
+}
+
+// prepare plans a job, which need not begin when nobody waits for its result any more.
+func prepare(c *client.Client, file *job.File, timeout time.Duration) (*client.Prepared, error) {
 	prepared, err := c.Prepare(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
-	prepared.Lifetime = min(max(timeout, time.Minute), job.MaxLifetime)
+	prepared.Lifetime = lifetimeFor(timeout)
 	return prepared, nil
+}
+
+// lifetimeFor is how long a job may wait to begin whose result is waited for so long.
+func lifetimeFor(timeout time.Duration) time.Duration {
+	return min(max(timeout, time.Minute), job.MaxLifetime)
 }
 
 func waitAtMost(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
@@ -241,30 +281,21 @@ func waitAtMost(ctx context.Context, limit time.Duration) (context.Context, cont
 }
 
 // dialStudy connects, checks that the coordinator serves the pinned roster, and
-// says which nodes a job would have to wait for.
-func dialStudy(ctx context.Context, c *client.Client, errOut io.Writer) (*client.Conn, error) {
+// says which nodes the job would have to wait for. It returns those that are connected.
+func dialStudy(ctx context.Context, c *client.Client, prepared *client.Prepared, errOut io.Writer) (*client.Conn, []string, error) {
 	conn, err := c.Dial(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	connected, err := conn.Study(ctx)
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, nil, errors.Join(err, conn.Close())
 	}
-	there := make(map[string]bool, len(connected))
-	for _, name := range connected {
-		there[name] = true
+	away := slices.DeleteFunc(c.Roster().Roster.Participants(prepared.Job()), func(name string) bool { return slices.Contains(connected, name) })
+	if len(away) > 0 && !prepared.Chooses() {
+		fmt.Fprintf(errOut, "not connected now: %s; the job cannot run without every node that takes part\n", strings.Join(away, ", "))
 	}
-	var away []string
-	for _, name := range c.Roster().Roster.Names() {
-		if !there[name] {
-			away = append(away, name)
-		}
-	}
-	if len(away) > 0 {
-		fmt.Fprintf(errOut, "not connected now: %s; a job cannot run without every node\n", strings.Join(away, ", "))
-	}
-	return conn, nil
+	return conn, connected, nil
 }
 
 var (

@@ -15,6 +15,7 @@ import (
 type Network struct {
 	hooks Hooks
 	links [][]*link // [from][to]
+	taps  []*tap    // by participant, on real links; none in memory
 
 	mu      sync.Mutex
 	records []Record
@@ -42,11 +43,28 @@ func NewNetwork(n, window int, hooks Hooks) *Network {
 }
 
 // Transport returns the end of the network at p.
-func (net *Network) Transport(p mpc.PartyID) mpc.Transport { return &endpoint{net, p} }
+func (net *Network) Transport(p mpc.PartyID) mpc.Transport {
+	if net.taps != nil {
+		return net.taps[p]
+	}
+	return &endpoint{net, p}
+}
+
+// Begin says that p enters the session. In memory nobody needs to be told.
+func (net *Network) Begin(p mpc.PartyID, id mpc.SessionID) error {
+	if net.taps != nil {
+		return net.taps[p].Admit(id)
+	}
+	return nil
+}
 
 // End says that p has left the session: its peers receive what it has sent and
 // then mpc.ErrEnded; what they still send to it is not read.
 func (net *Network) End(p mpc.PartyID, id mpc.SessionID) {
+	if net.taps != nil {
+		net.taps[p].Release(id)
+		return
+	}
 	for q := range net.links {
 		if l := net.links[p][q]; l != nil {
 			l.change(func() { l.ended[id] = true })

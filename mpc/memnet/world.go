@@ -21,14 +21,14 @@ type Config struct {
 	Names   []string      // default p0, p1, …
 	Compute []mpc.PartyID // default the first three; none if there are fewer
 	Seed    uint64        // everything random derives from it
-	Timeout time.Duration // of each send and receive; default 10 s
+	Timeout time.Duration // of each send and receive; default a minute
 	Window  int           // frames of a channel that may wait before Send blocks; default any
 	Hooks   Hooks
 	// Products, if not nil, hears of the products made at each participant; it may
 	// be called from several goroutines.
 	Products func(at mpc.PartyID, made mpc.Products)
-	// Links, if not nil, has a real transport for each participant. Sessions then
-	// run over these; hooks and transcripts work as in memory, but for Delay.
+	// Links, if not nil, has a real transport for each participant, over which
+	// sessions then run: see Over for what is not as in memory. Window is the links'.
 	Links []Link
 }
 
@@ -65,9 +65,20 @@ func New(cfg Config) *World {
 		cfg.Compute = []mpc.PartyID{0, 1, 2}
 	}
 	if cfg.Timeout == 0 {
-		cfg.Timeout = 10 * time.Second
+		cfg.Timeout = time.Minute
 	}
-	return &World{cfg: cfg, net: NewNetwork(cfg.N, cfg.Window, cfg.Hooks)}
+	w := &World{cfg: cfg}
+	w.net = w.Network()
+	return w
+}
+
+// Network returns a new network between the participants, for sessions that are
+// not made by Run.
+func (w *World) Network() *Network {
+	if w.cfg.Links != nil {
+		return Over(w.cfg.Links, w.cfg.Hooks)
+	}
+	return NewNetwork(w.cfg.N, w.cfg.Window, w.cfg.Hooks)
 }
 
 // Run runs fn at every participant, side by side, and waits for all. A
@@ -78,7 +89,7 @@ func (w *World) Run(fn func(*mpc.Session) error) error {
 	w.runs++
 	w.id = w.session()
 	w.errs = make([]error, w.cfg.N)
-	net := NewNetwork(w.cfg.N, w.cfg.Window, w.cfg.Hooks)
+	net := w.Network()
 	w.mu.Lock()
 	w.net = net
 	w.mu.Unlock()
@@ -106,15 +117,14 @@ func (w *World) Run(fn func(*mpc.Session) error) error {
 
 // participate runs fn in a session of participant p and then leaves it.
 func (w *World) participate(ctx context.Context, net *Network, p mpc.PartyID, fn func(*mpc.Session) error) {
-	transport, leave, err := w.enter(net, p)
-	if err != nil {
+	if err := net.Begin(p, w.id); err != nil {
 		w.errs[p] = err
 		return
 	}
-	defer leave()
+	defer net.End(p, w.id)
 	cfg := mpc.Config{
 		ID: w.id, Self: p, Names: w.cfg.Names, Compute: w.cfg.Compute,
-		Transport: transport, Seeds: w.seeds(p), Timeout: w.cfg.Timeout,
+		Transport: net.Transport(p), Seeds: w.seeds(p), Timeout: w.cfg.Timeout,
 	}
 	if hear := w.cfg.Products; hear != nil {
 		cfg.Products = func(made mpc.Products) { hear(p, made) }
@@ -177,19 +187,20 @@ func Collect[T any](w *World, fn func(*mpc.Session) (T, error)) ([]T, error) {
 func (w *World) Errors() []error { return w.errs }
 
 // Transcript returns what was sent in the last run.
-func (w *World) Transcript() Transcript { return w.network().Transcript() }
+func (w *World) Transcript() Transcript { return w.last().Transcript() }
 
 // Rounds returns the rounds of the last run; see Network.Rounds.
-func (w *World) Rounds() int { return w.network().Rounds() }
+func (w *World) Rounds() int { return w.last().Rounds() }
 
 // Peak returns the most that waited in the queues in the last run.
-func (w *World) Peak() Load { return w.network().Peak() }
+func (w *World) Peak() Load { return w.last().Peak() }
 
 // Cut loses the link between a and b in the present run. It may be called from
 // within it.
-func (w *World) Cut(a, b mpc.PartyID, cause error) { w.network().Cut(a, b, cause) }
+func (w *World) Cut(a, b mpc.PartyID, cause error) { w.last().Cut(a, b, cause) }
 
-func (w *World) network() *Network {
+// last is the network of the last run.
+func (w *World) last() *Network {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.net

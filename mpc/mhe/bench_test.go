@@ -27,7 +27,7 @@ func BenchmarkSum(b *testing.B) {
 			for i := range own {
 				own[i] = big.NewInt(int64(i))
 			}
-			w := ward{layout: l, branching: 3, treeOnly: c.treeOnly}
+			w := ward{worlds: memnet.New, layout: l, branching: 3, treeOnly: c.treeOnly}
 			for range c.sites {
 				w.vectors = append(w.vectors, own)
 			}
@@ -52,7 +52,7 @@ func BenchmarkOpen(b *testing.B) {
 	for i := range own {
 		own[i] = big.NewInt(int64(i))
 	}
-	w := ward{layout: l, branching: 1, vectors: [][]*big.Int{own, own}}
+	w := ward{worlds: memnet.New, layout: l, branching: 1, vectors: [][]*big.Int{own, own}}
 	parts, _, err := w.run()
 	if err != nil {
 		b.Fatal(err)

@@ -52,18 +52,27 @@ func LoadBudget(path string, e *Epoch) (*Budget, error) {
 func parseBudget(content []byte, epoch [sha256.Size]byte) (int, error) {
 	r := &reader{rest: content}
 	r.magic(budgetMagic)
-	if id := r.fixed(len(epoch)); r.err == nil && [sha256.Size]byte(id) != epoch {
+	id, spent := r.fixed(len(epoch)), r.number(manyOpenings)
+	read := len(content) - len(r.rest)
+	// A count that lost a bit on the disk would open more often than it may.
+	if sum := r.fixed(sha256.Size); r.end() != nil || [sha256.Size]byte(sum) != sha256.Sum256(content[:read]) {
+		return 0, errMalformed
+	}
+	if [sha256.Size]byte(id) != epoch {
 		return 0, errors.New("it belongs to another epoch")
 	}
-	spent := r.number(manyOpenings)
-	return spent, r.end()
+	return spent, nil
 }
 
-func (b *Budget) write(spent int) error {
+func (b *Budget) write(spent int) error { return writeDurably(b.path, encodeBudget(b.epoch, spent)) }
+
+func encodeBudget(epoch [sha256.Size]byte, spent int) []byte {
 	w := writer(budgetMagic)
-	w.fixed(b.epoch[:])
+	w.fixed(epoch[:])
 	w.number(uint64(spent))
-	return writeDurably(b.path, w)
+	sum := sha256.Sum256(w)
+	w.fixed(sum[:])
+	return w
 }
 
 // Charge takes so many ciphertexts from what is left, durably, or returns an error and

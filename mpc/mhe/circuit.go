@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
+	"runtime"
 	"slices"
 
 	"consilium/mpc"
@@ -50,7 +51,7 @@ func ParseCircuit(b []byte) (Circuit, error) {
 	for range r.number(MaxTerms) {
 		var term []string
 		for range r.number(MaxFactors) {
-			term = append(term, r.text(maxColumnName))
+			term = append(term, r.text(MaxColumnName))
 		}
 		if c = append(c, term); r.err != nil || len(term) == 0 {
 			return nil, fmt.Errorf("circuit: %w", errMalformed)
@@ -133,21 +134,27 @@ func (e *Epoch) checkTerm(term []string, inputs []Input, rows int) error {
 func (e *Epoch) evaluate(c Circuit, inputs []Input) (*Ciphertexts, error) {
 	n := len(c) * e.keys.Primes
 	out := &Ciphertexts{make([]ring.Poly, n), make([]ring.Poly, n)}
-	return out, parallel(n, func() func(k int) error {
+	size := min(termsAtOnce, (len(c)-1)/runtime.GOMAXPROCS(0)+1)
+	parts := (len(c)-1)/size + 1
+	return out, parallel(parts*e.keys.Primes, func() func(k int) error {
 		arithmetic := make([]*evaluation, e.keys.Primes)
 		return func(k int) error {
-			prime := k / len(c)
+			prime, from := k/parts, k%parts*size
 			if arithmetic[prime] == nil {
 				arithmetic[prime] = newEvaluation(e, prime)
 			}
-			sum, err := arithmetic[prime].sum(c[k%len(c)], inputs)
-			if err == nil {
-				out.C0[k], out.C1[k] = sum.Value[0], sum.Value[1]
+			sums, err := arithmetic[prime].sums(c[from:min(from+size, len(c))], inputs)
+			for i, sum := range sums {
+				out.C0[prime*len(c)+from+i], out.C1[prime*len(c)+from+i] = sum.Value[0], sum.Value[1]
 			}
 			return err
 		}
 	})
 }
+
+// termsAtOnce is how many terms a goroutine sums side by side: they share what they have
+// in common, and take 2 MB each meanwhile.
+const termsAtOnce = 32
 
 // evaluation is one goroutine's arithmetic modulo one plaintext prime.
 type evaluation struct {
@@ -160,66 +167,103 @@ func newEvaluation(e *Epoch, prime int) *evaluation {
 	return &evaluation{e, prime, bgv.NewEvaluator(e.keys.rings.bgv[prime], rlwe.NewMemEvaluationKeySet(e.relin))}
 }
 
-// sum adds the products of all rows and sheds the limbs that answers do without. The
-// result is in the plain order of coefficients.
-func (v *evaluation) sum(term []string, inputs []Input) (*rlwe.Ciphertext, error) {
-	var total *rlwe.Ciphertext
+// sums adds the products of all rows, for some terms.
+func (v *evaluation) sums(terms [][]string, inputs []Input) ([]*rlwe.Ciphertext, error) {
+	totals := make([]*rlwe.Ciphertext, len(terms))
 	for _, in := range inputs {
 		l, err := v.keys.columns(in.Manifest.Rows)
 		if err != nil {
 			return nil, err
 		}
 		for b := range l.blocks() {
-			p, err := v.product(term, in, v.prime*l.blocks()+b)
-			if err != nil {
-				return nil, err
-			}
-			if total == nil {
-				total = p
-			} else if err := v.Add(total, p, total); err != nil {
-				return nil, err
+			rows := &block{v, in, v.prime*l.blocks() + b, make(map[string]*rlwe.Ciphertext), make(map[[2]string]*rlwe.Ciphertext)}
+			for i, term := range terms {
+				p, err := rows.product(term)
+				if err != nil {
+					return nil, err
+				}
+				if totals[i] == nil {
+					totals[i] = p
+				} else if err := v.Add(totals[i], p, totals[i]); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
+	for _, total := range totals {
+		if err := v.finish(total); err != nil {
+			return nil, err
+		}
+	}
+	return totals, nil
+}
+
+// finish sheds the limbs that answers do without. The result is in the plain order of
+// coefficients.
+func (v *evaluation) finish(total *rlwe.Ciphertext) error {
 	if total.Degree() > 1 {
 		if err := v.Relinearize(total, total); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for total.Level() >= answerLimbs {
 		if err := v.Rescale(total, total); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	q := v.keys.rings.q.AtLevel(total.Level())
 	for i := range total.Value {
 		q.INTT(total.Value[i], total.Value[i])
 	}
-	return total, nil
+	return nil
 }
 
-// product multiplies the k-th ciphertexts of a term's columns. The last product is left
-// as it comes, in three parts: these are summed before they are made two again.
-func (v *evaluation) product(term []string, in Input, k int) (*rlwe.Ciphertext, error) {
-	var product *rlwe.Ciphertext
-	for i, name := range term {
-		factor := v.load(in.Stored[in.Manifest.column(name)], k)
-		if i == 0 {
-			product = factor
-			continue
-		}
-		if i > 1 {
-			if err := errors.Join(v.Relinearize(product, product), v.Rescale(product, product)); err != nil {
-				return nil, err
-			}
-			v.DropLevel(factor, factor.Level()-product.Level())
-		}
-		var err error
-		if product, err = v.MulNew(product, factor); err != nil {
-			return nil, err
-		}
+// block are the k-th ciphertexts of a deposit's columns, and what was made of them.
+type block struct {
+	*evaluation
+	in      Input
+	k       int
+	columns map[string]*rlwe.Ciphertext
+	pairs   map[[2]string]*rlwe.Ciphertext
+}
+
+// product multiplies a term's columns. The last product is left as it comes, in three
+// parts: these are summed before they are made two again.
+func (r *block) product(term []string) (*rlwe.Ciphertext, error) {
+	last := r.column(term[len(term)-1])
+	switch len(term) {
+	case 1:
+		return last.CopyNew(), nil
+	case 2:
+		return r.MulNew(r.column(term[0]), last)
 	}
-	return product, nil
+	first, err := r.pair([2]string(term))
+	if err != nil {
+		return nil, err
+	}
+	return r.MulNew(first, last)
+}
+
+// pair is the product of the first two of three columns, ready for the third.
+func (r *block) pair(names [2]string) (*rlwe.Ciphertext, error) {
+	if p := r.pairs[names]; p != nil {
+		return p, nil
+	}
+	p, err := r.MulNew(r.column(names[0]), r.column(names[1]))
+	if err == nil {
+		err = errors.Join(r.Relinearize(p, p), r.Rescale(p, p))
+	}
+	r.pairs[names] = p
+	return p, err
+}
+
+func (r *block) column(name string) *rlwe.Ciphertext {
+	c := r.columns[name]
+	if c == nil {
+		c = r.load(r.in.Stored[r.in.Manifest.column(name)], r.k)
+		r.columns[name] = c
+	}
+	return c
 }
 
 // load copies a stored ciphertext, transformed for products.

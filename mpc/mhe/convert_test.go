@@ -8,13 +8,14 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/mhe"
+	"consilium/node/linktest"
 )
 
 // split makes a key of five sites of which three answer, sums and splits.
-func split(t *testing.T, c *mhe.Conversion, q *mhe.Quorum, own [][]*big.Int) [][]*big.Int {
+func split(t *testing.T, worlds linktest.Worlds, c *mhe.Conversion, q *mhe.Quorum, own [][]*big.Int) [][]*big.Int {
 	t.Helper()
 	active := []mpc.PartyID{0, 1, 3}
-	h := hold(t, c.Layout, q, own, nil)
+	h := hold(t, worlds, c.Layout, q, own)
 	shares, err := memnet.Collect(h.world, func(s *mpc.Session) ([]*big.Int, error) {
 		if s.Self() == 2 || s.Self() == 4 {
 			return nil, nil
@@ -33,26 +34,28 @@ func split(t *testing.T, c *mhe.Conversion, q *mhe.Quorum, own [][]*big.Int) [][
 }
 
 func TestSplitSharesAddUpToTheSums(t *testing.T) {
-	q := quorum(t, 5, 3)
-	c, err := mhe.NewConversion(64, 60, q, 50)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(c)
-	own, sums := vectors(layout(t, 64, 60, 5))
-	shares := split(t, c, q, own)
-	for v := range sums {
-		sum := new(big.Int)
-		for _, p := range []int{0, 1, 3} {
-			sum.Add(sum, shares[p][v])
-			if shares[p][v].BitLen() < 60 { // happens with probability 2^-46 a value
-				t.Errorf("share %v of value %d hides nothing", shares[p][v], v)
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		q := quorum(t, 5, 3)
+		c, err := mhe.NewConversion(64, 60, q, 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(c)
+		own, sums := vectors(layout(t, 64, 60, 5))
+		shares := split(t, worlds, c, q, own)
+		for v := range sums {
+			sum := new(big.Int)
+			for _, p := range []int{0, 1, 3} {
+				sum.Add(sum, shares[p][v])
+				if shares[p][v].BitLen() < 60 { // happens with probability 2^-46 a value
+					t.Errorf("share %v of value %d hides nothing", shares[p][v], v)
+				}
+			}
+			if sum.Cmp(sums[v]) != 0 {
+				t.Fatalf("value %d is %v, want %v", v, sum, sums[v])
 			}
 		}
-		if sum.Cmp(sums[v]) != 0 {
-			t.Fatalf("value %d is %v, want %v", v, sum, sums[v])
-		}
-	}
+	})
 }
 
 // Masks fill their range: a mask that were ever only positive, or too short, would
@@ -106,21 +109,23 @@ func TestConversionRefusesWhatMasksDoNotFit(t *testing.T) {
 }
 
 func TestTogetherRefusesOtherCiphertexts(t *testing.T) {
-	q := quorum(t, 5, 3)
-	l := quorumLayout(t, 1, 20, q, 10)
-	own, _ := vectors(layout(t, 1, 20, 5))
-	h := hold(t, l, q, own, nil)
-	world := memnet.New(memnet.Config{N: 5, Compute: []mpc.PartyID{}, Hooks: memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
-		if m.From == 3 && m.To == 0 && m.Channel.Step == "c1/part.0" {
-			m.Frame[0] ^= 1
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		q := quorum(t, 5, 3)
+		l := quorumLayout(t, 1, 20, q, 10)
+		own, _ := vectors(layout(t, 1, 20, 5))
+		h := hold(t, worlds, l, q, own)
+		world := worlds(memnet.Config{N: 5, Compute: []mpc.PartyID{}, Hooks: memnet.Hooks{Tamper: func(m memnet.Message) ([]byte, bool) {
+			if m.From == 3 && m.To == 0 && m.Channel.Step == "c1/part.0" {
+				m.Frame[0] ^= 1
+			}
+			return m.Frame, true
+		}}})
+		err := world.Run(func(s *mpc.Session) error {
+			mhe.Together(s, l, flat(t, q.Holders()).Tree, h.sites[s.Self()].key, own[s.Self()])
+			return s.Err()
+		})
+		if err == nil || !strings.Contains(err.Error(), "p3 sent other ciphertexts than it had committed to") {
+			t.Errorf("%v", err)
 		}
-		return m.Frame, true
-	}}})
-	err := world.Run(func(s *mpc.Session) error {
-		mhe.Together(s, l, flat(t, q.Holders()).Tree, h.sites[s.Self()].key, own[s.Self()])
-		return s.Err()
 	})
-	if err == nil || !strings.Contains(err.Error(), "p3 sent other ciphertexts than it had committed to") {
-		t.Errorf("%v", err)
-	}
 }

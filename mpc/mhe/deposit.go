@@ -5,7 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"math/big"
+	"math/bits"
 	"slices"
 
 	"consilium/mpc"
@@ -32,7 +32,7 @@ type Column struct {
 // Limits of a manifest.
 const (
 	MaxColumns    = 4096
-	maxColumnName = 256
+	MaxColumnName = 1 << 10
 	manifestMagic = "consilium mhe manifest v1\x00"
 )
 
@@ -63,7 +63,7 @@ func ParseManifest(b []byte) (*Manifest, error) {
 	copy(m.Epoch[:], r.fixed(len(m.Epoch)))
 	m.Site, m.Rows = mpc.PartyID(r.number(manyParticipants)), r.number(maxBlocks<<vault.logN)
 	for range r.number(MaxColumns) {
-		c := Column{Name: r.text(maxColumnName), Bits: r.number(MaxBits)}
+		c := Column{Name: r.text(MaxColumnName), Bits: r.number(MaxBits)}
 		for range r.number(uint64(maxBlocks * len(vault.plain))) {
 			h := r.fixed(sha256.Size)
 			if r.err != nil {
@@ -110,65 +110,101 @@ func (m *Manifest) check(e *Epoch) error {
 // Stored are the ciphertexts of a deposit's columns, in the manifest's order.
 type Stored []*Ciphertexts
 
-// Values is one column of a site's data.
-type Values struct {
-	Name    string
-	Bits    int // every number is smaller than 2^Bits in absolute value
-	Numbers []*big.Int
+// NewManifest begins the manifest of a site's deposit of so many rows.
+func (e *Epoch) NewManifest(site mpc.PartyID, rows int) (*Manifest, error) {
+	m := &Manifest{Epoch: e.ID, Site: site, Rows: rows}
+	return m, m.check(e)
 }
 
-// Deposit encrypts columns of equal length under the epoch's key.
-func (e *Epoch) Deposit(site mpc.PartyID, columns []Values) (*Manifest, Stored, error) {
-	if len(columns) == 0 || len(columns) > MaxColumns {
-		return nil, nil, fmt.Errorf("a deposit of %d columns: from 1 to %d", len(columns), MaxColumns)
+// depositBatch is how many ciphertexts of a column are made before they are kept.
+const depositBatch = 8
+
+// Deposit encrypts a column of whole numbers below 2^width in absolute value under the
+// epoch's key, and adds it to the manifest. Its ciphertexts go to keep in their order,
+// in the form in which they are stored; keep does not keep the frame.
+func (e *Epoch) Deposit(m *Manifest, name string, width int, numbers []int64, keep func(k int, frame []byte) error) error {
+	c := Column{Name: name, Bits: width}
+	switch {
+	case len(m.Columns) == MaxColumns:
+		return fmt.Errorf("a deposit has at most %d columns", MaxColumns)
+	case name == "" || len(name) > MaxColumnName || m.column(name) >= 0:
+		return fmt.Errorf("column %.64s: its name is empty, there already, or longer than %d bytes", name, MaxColumnName)
+	case width < 1 || width > e.Bits:
+		return fmt.Errorf("column %s of %d bits: from 1 to %d", name, width, e.Bits)
+	case len(numbers) != m.Rows:
+		return fmt.Errorf("column %s has %d rows, the deposit %d", name, len(numbers), m.Rows)
+	case slices.ContainsFunc(numbers, func(x int64) bool { return bits.Len64(uint64(max(x, -x))) > width }):
+		return fmt.Errorf("column %s: %w", name, errRange)
 	}
-	m := &Manifest{Epoch: e.ID, Site: site, Rows: len(columns[0].Numbers)}
 	l, err := e.keys.columns(m.Rows)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	var stored Stored
-	for _, c := range columns {
-		if len(c.Name) > maxColumnName {
-			return nil, nil, fmt.Errorf("a column's name has %d bytes, at most %d", len(c.Name), maxColumnName)
-		}
-		one := *l
-		one.Bits = c.Bits
-		sealed, err := Encrypt(&one, e.public, c.Numbers)
+	for first := 0; first < l.Ciphertexts; first += depositBatch {
+		frames := make([][]byte, min(depositBatch, l.Ciphertexts-first))
+		err := parallel(len(frames), func() func(i int) error {
+			sealer := newEncrypter(l, e.public)
+			return func(i int) (err error) {
+				frames[i], err = sealer.stored(numbers, first+i)
+				return err
+			}
+		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("column %s: %w", c.Name, err)
+			return fmt.Errorf("column %s: %w", name, err)
 		}
-		m.Columns = append(m.Columns, Column{c.Name, c.Bits, e.hashes(m, c.Name, sealed)})
-		stored = append(stored, sealed)
+		for i, frame := range frames {
+			c.Hashes = append(c.Hashes, hashStored(e.ID, m.Site, name, first+i, frame))
+			if err := keep(first+i, frame); err != nil {
+				return err
+			}
+		}
 	}
-	return m, stored, m.check(e)
+	m.Columns = append(m.Columns, c)
+	return nil
 }
 
-// CiphertextSize is the length in bytes of one stored ciphertext.
-func (e *Epoch) CiphertextSize() int { return 2 * e.keys.HalfSize() }
-
-// Ciphertext is the stored form of the k-th ciphertext of a column.
-func (e *Epoch) Ciphertext(c *Ciphertexts, k int) []byte {
-	frame, half := make([]byte, e.CiphertextSize()), e.keys.HalfSize()
-	e.keys.rings.half.put(frame[:half], c.C0[k])
-	e.keys.rings.half.put(frame[half:], c.C1[k])
-	return frame
-}
-
-// hashes are those of a column's ciphertexts. Each says whose it is and where it
-// belongs, so that none can take the place of another.
-func (e *Epoch) hashes(m *Manifest, column string, c *Ciphertexts) [][sha256.Size]byte {
-	list := make([][sha256.Size]byte, len(c.C0))
-	for k := range list {
-		list[k] = hashStored(m, column, k, e.Ciphertext(c, k))
+// stored encrypts the k-th block of a column, in the form in which it is kept.
+func (e *encrypter) stored(numbers []int64, k int) ([]byte, error) {
+	lo, hi, prime := e.block(k)
+	t, residues := e.rings.plain[prime], e.residues[:hi-lo]
+	for i, x := range numbers[lo:hi] {
+		if residues[i] = uint64(max(x, -x)) % t; x < 0 {
+			residues[i] = subMod(0, residues[i], t)
+		}
 	}
-	return list
+	c0, c1, err := e.encryptResidues(residues, prime)
+	if err != nil {
+		return nil, err
+	}
+	half := e.rings.half
+	frame := make([]byte, 2*half.size())
+	half.put(frame, c0)
+	half.put(frame[half.size():], c1)
+	return frame, nil
 }
 
-func hashStored(m *Manifest, column string, k int, frame []byte) [sha256.Size]byte {
+// HashStored returns the hash by which a manifest names the k-th ciphertext of a
+// column, and refuses what cannot be one: who keeps ciphertexts for others may hold no
+// key, and checks what it is given.
+func HashStored(epoch [sha256.Size]byte, site mpc.PartyID, column string, k int, frame []byte) ([sha256.Size]byte, error) {
+	half := storedHalf()
+	if len(frame) != 2*half.size() {
+		return [sha256.Size]byte{}, fmt.Errorf("ciphertext %d has %d bytes, want %d", k, len(frame), 2*half.size())
+	}
+	for _, part := range [][]byte{frame[:half.size()], frame[half.size():]} {
+		if err := half.check(part); err != nil {
+			return [sha256.Size]byte{}, fmt.Errorf("ciphertext %d: %w", k, err)
+		}
+	}
+	return hashStored(epoch, site, column, k, frame), nil
+}
+
+// hashStored says whose a ciphertext is and where it belongs, so that none can take the
+// place of another.
+func hashStored(epoch [sha256.Size]byte, site mpc.PartyID, column string, k int, frame []byte) [sha256.Size]byte {
 	w := writer("consilium mhe stored ciphertext v1\x00")
-	w.fixed(m.Epoch[:])
-	w.number(uint64(m.Site))
+	w.fixed(epoch[:])
+	w.number(uint64(site))
 	w.text(column)
 	w.number(uint64(k))
 	h := sha256.New()
@@ -208,17 +244,26 @@ func (e *Epoch) Fetch(manifest, signature []byte, verify func(site mpc.PartyID, 
 	return m, stored, nil
 }
 
+// Holds tells whether frame is the k-th ciphertext of a column, by its place there.
+func (m *Manifest) Holds(column, k int, frame []byte) bool {
+	if column < 0 || column >= len(m.Columns) || k < 0 || k >= len(m.Columns[column].Hashes) {
+		return false
+	}
+	own := hashStored(m.Epoch, m.Site, m.Columns[column].Name, k, frame)
+	return subtle.ConstantTimeCompare(own[:], m.Columns[column].Hashes[k][:]) == 1
+}
+
 func (e *Epoch) fetch(m *Manifest, column int, frame func(column, k int) ([]byte, error)) (*Ciphertexts, error) {
 	sealed, half := &Ciphertexts{}, e.keys.HalfSize()
-	for k, hash := range m.Columns[column].Hashes {
+	for k := range m.Columns[column].Hashes {
 		b, err := frame(column, k)
 		if err != nil {
 			return nil, err
 		}
-		if len(b) != e.CiphertextSize() {
-			return nil, fmt.Errorf("ciphertext %d has %d bytes, want %d", k, len(b), e.CiphertextSize())
+		if len(b) != 2*half {
+			return nil, fmt.Errorf("ciphertext %d has %d bytes, want %d", k, len(b), 2*half)
 		}
-		if own := hashStored(m, m.Columns[column].Name, k, b); subtle.ConstantTimeCompare(own[:], hash[:]) == 0 {
+		if !m.Holds(column, k, b) {
 			return nil, fmt.Errorf("ciphertext %d is not the one in the manifest", k)
 		}
 		c0, c1 := e.keys.rings.q.NewPoly(), e.keys.rings.q.NewPoly()

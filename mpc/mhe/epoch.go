@@ -87,6 +87,9 @@ func MakeEpoch(s *mpc.Session, q *Quorum, bits, openings int) *Epoch {
 	return e
 }
 
+// Holder is whose piece of the secret the epoch has.
+func (e *Epoch) Holder() mpc.PartyID { return e.piece.own }
+
 // describe writes the numbers of an epoch.
 func (e *Epoch) describe(w *writer) {
 	w.number(uint64(e.Bits))

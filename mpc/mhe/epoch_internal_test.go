@@ -3,7 +3,6 @@ package mhe
 import (
 	"bytes"
 	"math"
-	"math/big"
 	"slices"
 	"testing"
 
@@ -11,8 +10,10 @@ import (
 	"consilium/mpc/memnet"
 )
 
-// HashStored is for tests of manifests that were made by somebody else.
-var HashStored = hashStored
+// HashOf is for tests of manifests that were made by somebody else.
+func HashOf(m *Manifest, column string, k int, frame []byte) [32]byte {
+	return hashStored(m.Epoch, m.Site, column, k, frame)
+}
 
 // The recipient sees the slots of a sum under veils: every slot is uniform whatever
 // the data, and only the sum over all is theirs.
@@ -75,15 +76,25 @@ func TestNoiseOfProductsIsAsReckoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, active := epochs[0], []mpc.PartyID{0, 2}
-	var columns []Values
-	for _, name := range []string{"x", "y", "z"} {
-		numbers := make([]*big.Int, 3000)
-		for i := range numbers {
-			numbers[i] = big.NewInt(int64(i*i*7%255) - 127)
-		}
-		columns = append(columns, Values{name, 8, numbers})
+	m, err := e.NewManifest(0, 3000)
+	if err != nil {
+		t.Fatal(err)
 	}
-	m, stored, err := e.Deposit(0, columns)
+	var frames [][][]byte
+	for _, name := range []string{"x", "y", "z"} {
+		numbers := make([]int64, m.Rows)
+		for i := range numbers {
+			numbers[i] = int64(i*i*7%255) - 127
+		}
+		var column [][]byte
+		err := e.Deposit(m, name, 8, numbers, func(_ int, frame []byte) error { column = append(column, frame); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames = append(frames, column)
+	}
+	anybody := func(mpc.PartyID, []byte, []byte) bool { return true }
+	m, stored, err := e.Fetch(m.Bytes(), nil, anybody, []string{"x", "y", "z"}, func(column, k int) ([]byte, error) { return frames[column][k], nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,14 +189,12 @@ func FuzzCircuit(f *testing.F) {
 }
 
 func FuzzBudget(f *testing.F) {
-	w := writer(budgetMagic)
-	w.fixed(make([]byte, 32))
-	w.number(7)
+	w := encodeBudget([32]byte{}, 7)
 	for _, seed := range [][]byte{nil, w, w[:len(w)-1], append(w[:len(w):len(w)], 0)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if n, err := parseBudget(b, [32]byte{}); err == nil && (n < 0 || len(b) != len(w)) {
+		if n, err := parseBudget(b, [32]byte{}); err == nil && !bytes.Equal(b, encodeBudget([32]byte{}, n)) {
 			t.Fatalf("%x is a budget of %d", b, n)
 		}
 	})

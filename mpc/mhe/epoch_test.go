@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/mhe"
+	"consilium/node/linktest"
 
 	"filippo.io/age"
 )
@@ -28,7 +30,7 @@ type archive struct {
 	epochs    []*mhe.Epoch
 	manifests [][]byte
 	signed    [][]byte
-	stored    []mhe.Stored
+	stored    [][][][]byte // by site, column and place
 	keys      []ed25519.PrivateKey
 	data      []map[string][]int64
 }
@@ -52,28 +54,24 @@ func records(site, rows int) map[string][]int64 {
 	return d
 }
 
-var archived = sync.OnceValues(func() (*archive, error) {
+// archived is one archive for many tests.
+var archived = sync.OnceValues(func() (*archive, error) { return newArchive(memnet.New, 20, 17000, 3) })
+
+// newArchive makes an epoch in a session of such a world, and deposits of so many rows.
+func newArchive(worlds linktest.Worlds, rows ...int) (*archive, error) {
 	q, err := mhe.NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
 	if err != nil {
 		return nil, err
 	}
-	world := memnet.New(memnet.Config{N: 3, Compute: []mpc.PartyID{}})
+	world := worlds(memnet.Config{N: 3, Compute: []mpc.PartyID{}})
 	a := &archive{}
 	a.epochs, err = memnet.Collect(world, func(s *mpc.Session) (*mhe.Epoch, error) { return mhe.MakeEpoch(s, q, 60, 1000), nil })
 	if err != nil {
 		return nil, err
 	}
-	for site, rows := range []int{20, 17000, 3} {
+	for site, rows := range rows {
 		d := records(site, rows)
-		var columns []mhe.Values
-		for name, width := range map[string]int{"x": 10, "y": 12, "v": 1, "w": 1, "f": 1} {
-			numbers := make([]*big.Int, rows)
-			for i, x := range d[name] {
-				numbers[i] = big.NewInt(x)
-			}
-			columns = append(columns, mhe.Values{Name: name, Bits: width, Numbers: numbers})
-		}
-		m, stored, err := a.epochs[site].Deposit(mpc.PartyID(site), columns)
+		m, stored, err := deposit(a.epochs[site], site, rows, d)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +84,28 @@ var archived = sync.OnceValues(func() (*archive, error) {
 		a.signed = append(a.signed, ed25519.Sign(key, m.Bytes()))
 	}
 	return a, nil
-})
+}
+
+// deposit encrypts the columns of one site.
+func deposit(e *mhe.Epoch, site, rows int, d map[string][]int64) (*mhe.Manifest, [][][]byte, error) {
+	m, err := e.NewManifest(mpc.PartyID(site), rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	var stored [][][]byte
+	for name, width := range map[string]int{"x": 10, "y": 12, "v": 1, "w": 1, "f": 1} {
+		var frames [][]byte
+		err := e.Deposit(m, name, width, d[name], func(_ int, frame []byte) error {
+			frames = append(frames, frame)
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		stored = append(stored, frames)
+	}
+	return m, stored, nil
+}
 
 func theArchive(t testing.TB) *archive {
 	t.Helper()
@@ -104,7 +123,7 @@ func (a *archive) verify(site mpc.PartyID, message, signature []byte) bool {
 // fetch gives what site has of a deposit, read as from where it is kept.
 func (a *archive) fetch(e *mhe.Epoch, depositor int, columns []string) (mhe.Input, error) {
 	m, stored, err := e.Fetch(a.manifests[depositor], a.signed[depositor], a.verify, columns, func(column, k int) ([]byte, error) {
-		return e.Ciphertext(a.stored[depositor][column], k), nil
+		return slices.Clone(a.stored[depositor][column][k]), nil
 	})
 	return mhe.Input{Manifest: m, Stored: stored}, err
 }
@@ -142,8 +161,8 @@ func (a *archive) plain(c mhe.Circuit) []*big.Int {
 }
 
 // run answers a circuit at sites, each with its own idea of it.
-func (a *archive) run(t testing.TB, active []mpc.PartyID, hooks memnet.Hooks, budget func(p mpc.PartyID) *mhe.Budget, at func(p mpc.PartyID) (mhe.Circuit, []mhe.Input)) ([]mhe.Part, *memnet.World, error) {
-	world := memnet.New(memnet.Config{N: 3, Compute: []mpc.PartyID{}, Hooks: hooks})
+func (a *archive) run(t testing.TB, worlds linktest.Worlds, active []mpc.PartyID, budget func(p mpc.PartyID) *mhe.Budget, at func(p mpc.PartyID) (mhe.Circuit, []mhe.Input)) ([]mhe.Part, *memnet.World, error) {
+	world := worlds(memnet.Config{N: 3, Compute: []mpc.PartyID{}})
 	o := flat(t, active)
 	parts, err := memnet.Collect(world, func(s *mpc.Session) (mhe.Part, error) {
 		if !slices.Contains(active, s.Self()) {
@@ -175,21 +194,12 @@ func openAnswers(t testing.TB, a *archive, sums int, parts []mhe.Part) ([]*big.I
 	if err != nil {
 		t.Fatal(err)
 	}
-	var total []byte
-	var seeds [][]byte
-	for _, p := range parts {
-		if p.Seed != nil {
-			seeds = append(seeds, p.Seed)
-		}
-		if p.Total != nil {
-			total = p.Total
-		}
-	}
-	return answers.Open(total, seeds)
+	return answers.Open(together(parts))
 }
 
 // Sums, means, variances, covariances, and each of them filtered, on what is stored,
-// by any two of the three sites, one depositor being away.
+// by any two of the three sites, one depositor being away. The long work is each
+// site's own: TestEpochsOverEveryTransport has the sessions over links.
 func TestAnswersOnStoredData(t *testing.T) {
 	a := theArchive(t)
 	c := mhe.Circuit{{"x"}, {"v"}, {"x", "x"}, {"x", "y"}, {"x", "w"}, {"v", "y"}, {"v", "w"}, {"f", "x"}, {"f", "v"}, {"f", "x", "x"}, {"f", "x", "y"}}
@@ -200,7 +210,7 @@ func TestAnswersOnStoredData(t *testing.T) {
 			c = c[:2]
 		}
 		spent += 2 * len(c) // each over two primes
-		parts, _, err := a.run(t, active, memnet.Hooks{}, budget, func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
+		parts, _, err := a.run(t, memnet.New, active, budget, func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,50 +225,81 @@ func TestAnswersOnStoredData(t *testing.T) {
 	}
 }
 
+// An epoch that is made over links answers over them, by each two of its sites.
+func TestEpochsOverEveryTransport(t *testing.T) {
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		a, err := newArchive(worlds, 7, 4, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range a.epochs {
+			if e.ID != a.epochs[0].ID {
+				t.Errorf("%v and %v are of one session", e, a.epochs[0])
+			}
+		}
+		c, budget := mhe.Circuit{{"x"}, {"f", "x", "y"}}, budgets(t, a)
+		for _, active := range [][]mpc.PartyID{{0, 1}, {0, 2}, {1, 2}} {
+			parts, _, err := a.run(t, worlds, active, budget, func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := openAnswers(t, a, len(c), parts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, got, a.plain(c))
+		}
+	})
+}
+
 // A site that is to answer another circuit than the others, or over another deposit,
 // makes no share.
 func TestOtherCircuitsAreNotAnswered(t *testing.T) {
-	a := theArchive(t)
-	c := mhe.Circuit{{"x"}}
-	for name, other := range map[string]mhe.Circuit{"another column": {{"y"}}, "a square": {{"x", "x"}}} {
-		_, world, err := a.run(t, []mpc.PartyID{0, 1}, memnet.Hooks{}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
-			if p == 1 {
-				return other, a.inputs(t, a.epochs[p], other)
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		a := theArchive(t)
+		c := mhe.Circuit{{"x"}}
+		for name, other := range map[string]mhe.Circuit{"another column": {{"y"}}, "a square": {{"x", "x"}}} {
+			_, world, err := a.run(t, worlds, []mpc.PartyID{0, 1}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
+				if p == 1 {
+					return other, a.inputs(t, a.epochs[p], other)
+				}
+				return c, a.inputs(t, a.epochs[p], c)
+			})
+			if err == nil || !strings.Contains(err.Error(), "has seen other key epoch, circuit or manifests") || len(world.Transcript().At("switch")) > 0 {
+				t.Errorf("%s: %v", name, err)
 			}
-			return c, a.inputs(t, a.epochs[p], c)
-		})
-		if err == nil || !strings.Contains(err.Error(), "has seen other key epoch, circuit or manifests") || len(world.Transcript().At("switch")) > 0 {
-			t.Errorf("%s: %v", name, err)
 		}
-	}
-	_, _, err := a.run(t, []mpc.PartyID{0, 1}, memnet.Hooks{}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
-		in := a.inputs(t, a.epochs[p], c)
-		return c, in[:len(in)-int(p)]
+		_, _, err := a.run(t, worlds, []mpc.PartyID{0, 1}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
+			in := a.inputs(t, a.epochs[p], c)
+			return c, in[:len(in)-int(p)]
+		})
+		if err == nil || !strings.Contains(err.Error(), "has seen other key epoch, circuit or manifests") {
+			t.Errorf("a deposit less: %v", err)
+		}
 	})
-	if err == nil || !strings.Contains(err.Error(), "has seen other key epoch, circuit or manifests") {
-		t.Errorf("a deposit less: %v", err)
-	}
 }
 
 // The same circuit and manifests, but a node whose evaluation is of another ciphertext:
 // the attack of a storing node, past the hashes.
 func TestChosenCiphertextOfStoredDataIsNotSwitched(t *testing.T) {
-	a := theArchive(t)
-	c := mhe.Circuit{{"x"}}
-	_, world, err := a.run(t, []mpc.PartyID{0, 1}, memnet.Hooks{}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
-		in := a.inputs(t, a.epochs[p], c)
-		if p == 1 {
-			for _, column := range in[0].Stored {
-				if column != nil {
-					column.C1[0].Coeffs[0][0] ^= 1
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		a := theArchive(t)
+		c := mhe.Circuit{{"x"}}
+		_, world, err := a.run(t, worlds, []mpc.PartyID{0, 1}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
+			in := a.inputs(t, a.epochs[p], c)
+			if p == 1 {
+				for _, column := range in[0].Stored {
+					if column != nil {
+						column.C1[0].Coeffs[0][0] ^= 1
+					}
 				}
 			}
+			return c, in
+		})
+		if err == nil || !strings.Contains(err.Error(), "has seen other stored ciphertexts") || len(world.Transcript().At("switch")) > 0 {
+			t.Errorf("%v", err)
 		}
-		return c, in
 	})
-	if err == nil || !strings.Contains(err.Error(), "has seen other stored ciphertexts") || len(world.Transcript().At("switch")) > 0 {
-		t.Errorf("%v", err)
-	}
 }
 
 func TestBudgetIsDurableAndEnds(t *testing.T) {
@@ -287,7 +328,7 @@ func TestBudgetIsDurableAndEnds(t *testing.T) {
 		t.Fatalf("%v %v", again, err)
 	}
 	c := mhe.Circuit{{"x"}} // needs two ciphertexts
-	_, world, err := a.run(t, []mpc.PartyID{0, 1}, memnet.Hooks{}, func(mpc.PartyID) *mhe.Budget { return again }, func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
+	_, world, err := a.run(t, memnet.New, []mpc.PartyID{0, 1}, func(mpc.PartyID) *mhe.Budget { return again }, func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
 	if !errors.Is(err, mhe.ErrSpent) && (err == nil || !strings.Contains(err.Error(), "spent")) || len(world.Transcript().At("switch")) > 0 {
 		t.Errorf("a spent key answered: %v", err)
 	}
@@ -295,7 +336,14 @@ func TestBudgetIsDurableAndEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, bad := range map[string][]byte{"truncated": content[:len(content)-1], "padded": append(slices.Clone(content), 0), "empty": nil, "another epoch's": append(append([]byte("consilium mhe budget v1\x00"), make([]byte, 32)...), content[len(content)-8:]...)} {
+	other := *e
+	other.ID[0] ^= 1
+	if _, err := mhe.LoadBudget(path, &other); err == nil || !strings.Contains(err.Error(), "another epoch") {
+		t.Errorf("another epoch's budget: %v", err)
+	}
+	flipped := slices.Clone(content)
+	flipped[len(flipped)-33] ^= 1
+	for name, bad := range map[string][]byte{"truncated": content[:len(content)-1], "padded": append(slices.Clone(content), 0), "empty": nil, "flipped": flipped} {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -350,7 +398,7 @@ func TestEpochIsKeptEncrypted(t *testing.T) {
 	whole := *a
 	whole.epochs = []*mhe.Epoch{a.epochs[0], e, a.epochs[2]}
 	c := mhe.Circuit{{"x", "f"}}
-	parts, _, err := whole.run(t, []mpc.PartyID{0, 1}, memnet.Hooks{}, budgets(t, &whole), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, whole.inputs(t, whole.epochs[p], c) })
+	parts, _, err := whole.run(t, memnet.New, []mpc.PartyID{0, 1}, budgets(t, &whole), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, whole.inputs(t, whole.epochs[p], c) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +451,7 @@ func TestEpochPrintsItsNumberAlone(t *testing.T) {
 func TestFetchRefusesWhatWasNotSigned(t *testing.T) {
 	a := theArchive(t)
 	e := a.epochs[1]
-	good := func(column, k int) ([]byte, error) { return e.Ciphertext(a.stored[0][column], k), nil }
+	good := func(column, k int) ([]byte, error) { return slices.Clone(a.stored[0][column][k]), nil }
 	m, err := mhe.ParseManifest(a.manifests[0])
 	if err != nil {
 		t.Fatal(err)
@@ -439,7 +487,7 @@ func TestFetchRefusesWhatWasNotSigned(t *testing.T) {
 		"unreduced, hashed so": {func(m *mhe.Manifest) {
 			for i := range m.Columns {
 				b, _ := good(i, 0)
-				m.Columns[i].Hashes[0] = mhe.HashStored(m, m.Columns[i].Name, 0, unreduced(b, 4))
+				m.Columns[i].Hashes[0] = mhe.HashOf(m, m.Columns[i].Name, 0, unreduced(b, 4))
 			}
 		}, true, func(c, k int) ([]byte, error) {
 			b, _ := good(c, k)
@@ -488,7 +536,7 @@ func TestCircuitsThatDoNotFitAreRefused(t *testing.T) {
 		}, "can have 75 bits"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := a.run(t, []mpc.PartyID{0, 1}, memnet.Hooks{}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
+			_, _, err := a.run(t, memnet.New, []mpc.PartyID{0, 1}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) {
 				in := a.inputs(t, a.epochs[p], c.circuit)
 				if c.change != nil {
 					in = c.change(in)
@@ -504,14 +552,81 @@ func TestCircuitsThatDoNotFitAreRefused(t *testing.T) {
 
 func TestDepositRefusesValuesBeyondItsBits(t *testing.T) {
 	e := theArchive(t).epochs[0]
-	one := []*big.Int{big.NewInt(1)}
-	for name, columns := range map[string][]mhe.Values{
-		"none": nil, "too large": {{Name: "x", Bits: 3, Numbers: []*big.Int{big.NewInt(8)}}}, "unequal": {{Name: "x", Bits: 3, Numbers: one}, {Name: "y", Bits: 3, Numbers: append(one, one...)}},
-		"no rows": {{Name: "x", Bits: 3}}, "no name": {{Bits: 3, Numbers: one}}, "twice": {{Name: "x", Bits: 3, Numbers: one}, {Name: "x", Bits: 3, Numbers: one}},
-		"too wide": {{Name: "x", Bits: 61, Numbers: one}}, "a long name": {{Name: strings.Repeat("x", 300), Bits: 3, Numbers: one}},
+	keep := func(int, []byte) error { return nil }
+	for name, c := range map[string]struct {
+		column  string
+		bits    int
+		numbers []int64
+	}{
+		"too large": {"y", 3, []int64{8}}, "too small": {"y", 3, []int64{-8}}, "smallest of all": {"y", 60, []int64{math.MinInt64}},
+		"more rows": {"y", 3, []int64{1, 1}}, "no rows": {"y", 3, nil}, "no name": {"", 3, []int64{1}}, "twice": {"x", 3, []int64{1}},
+		"too wide": {"y", 61, []int64{1}}, "no bits": {"y", 0, []int64{0}}, "a long name": {strings.Repeat("y", 1025), 3, []int64{1}},
 	} {
-		if _, _, err := e.Deposit(0, columns); err == nil {
+		m, err := e.NewManifest(0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Deposit(m, "x", 3, []int64{-7}, keep); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Deposit(m, c.column, c.bits, c.numbers, keep); err == nil || len(m.Columns) != 1 {
 			t.Errorf("%s is deposited", name)
+		}
+	}
+	for _, rows := range []int{0, -1, 256<<14 + 1} {
+		if _, err := e.NewManifest(0, rows); err == nil {
+			t.Errorf("a deposit of %d rows", rows)
+		}
+	}
+	if _, err := e.NewManifest(7, 1); err == nil {
+		t.Error("a stranger's deposit")
+	}
+	full := errors.New("the disk is full")
+	m, err := e.NewManifest(0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Deposit(m, "x", 3, []int64{1}, func(int, []byte) error { return full }); !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Who keeps ciphertexts checks what it is given without any key.
+func TestKeeperChecksWithoutAKey(t *testing.T) {
+	a := theArchive(t)
+	m, err := mhe.ParseManifest(a.manifests[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range m.Columns {
+		for k, want := range c.Hashes {
+			got, err := mhe.HashStored(m.Epoch, m.Site, c.Name, k, a.stored[1][i][k])
+			if err != nil || got != want {
+				t.Errorf("ciphertext %d of %s: %v", k, c.Name, err)
+			}
+		}
+	}
+	good := a.stored[1][0][0]
+	for name, bad := range map[string][]byte{
+		"nothing": nil, "cut": good[1:], "longer": append(slices.Clone(good), 0), "unreduced": unreduced(slices.Clone(good), 4),
+		"unreduced in its second half": append(slices.Clone(good[:len(good)/2]), unreduced(slices.Clone(good[:len(good)/2]), 4)...),
+	} {
+		if _, err := mhe.HashStored(m.Epoch, m.Site, "x", 0, bad); err == nil {
+			t.Errorf("a ciphertext that is %s", name)
+		}
+	}
+	if n := mhe.StoredSize(); n != len(good) {
+		t.Errorf("a ciphertext has %d bytes, not %d", len(good), n)
+	}
+	if n, err := mhe.StoredCiphertexts([]int{20, 17000, 3}, 60); err != nil || !slices.Equal(n, []int{2, 4, 2}) {
+		t.Errorf("columns of %v ciphertexts, %v", n, err)
+	}
+	for _, c := range []struct {
+		rows []int
+		bits int
+	}{{[]int{0}, 60}, {[]int{1}, mhe.StoredBits() + 1}, {[]int{255 << 14, 1<<14 + 1}, 60}} {
+		if n, err := mhe.StoredCiphertexts(c.rows, c.bits); err == nil {
+			t.Errorf("%v rows and %d bits are columns of %v ciphertexts", c.rows, c.bits, n)
 		}
 	}
 }

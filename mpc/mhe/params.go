@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"sync"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 	"github.com/tuneinsight/lattigo/v5/schemes/bgv"
@@ -196,7 +197,18 @@ type rings struct {
 	ziggurat
 }
 
+// newRings returns the arithmetic of a set for so many plaintext primes. That of the
+// sets which are in use is made once: a job is planned several times.
 func newRings(p parameters, primes int) (*rings, error) {
+	for _, t := range []*tables{&sumTables, &answerTables} {
+		if t.of.equal(&p) {
+			return t.rings[primes-1]()
+		}
+	}
+	return p.rings(primes)
+}
+
+func (p parameters) rings(primes int) (*rings, error) {
 	r := &rings{parameters: p, ziggurat: newZiggurat()}
 	for _, t := range p.plain[:primes] {
 		b, err := bgv.NewParametersFromLiteral(bgv.ParametersLiteral{LogN: p.logN, Q: p.modulus, P: []uint64{p.special}, PlaintextModulus: t})
@@ -209,4 +221,29 @@ func newRings(p parameters, primes int) (*rings, error) {
 	r.half = codec{p.n(), p.modulus}
 	r.key = codec{p.n(), append(slices.Clone(p.modulus), p.special)}
 	return r, nil
+}
+
+// tables are a set's arithmetic by the number of plaintext primes, each made when it
+// is first asked for and never changed.
+type tables struct {
+	of    parameters
+	rings []func() (*rings, error)
+}
+
+var (
+	sumTables    = tablesOf(sums, sums.rings)
+	answerTables = tablesOf(answers(), answers().rings)
+	vaultTables  = tablesOf(vaulted(), vaultRings)
+)
+
+func tablesOf(p parameters, make func(primes int) (*rings, error)) tables {
+	t := tables{of: p}
+	for i := range p.plain {
+		t.rings = append(t.rings, sync.OnceValues(func() (*rings, error) { return make(i + 1) }))
+	}
+	return t
+}
+
+func (p *parameters) equal(o *parameters) bool {
+	return p.logN == o.logN && p.special == o.special && slices.Equal(p.modulus, o.modulus) && slices.Equal(p.plain, o.plain)
 }

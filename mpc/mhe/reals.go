@@ -1,16 +1,21 @@
 package mhe
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
 	"math/big"
+	"math/bits"
 
 	"github.com/tuneinsight/lattigo/v5/core/rlwe"
 	"github.com/tuneinsight/lattigo/v5/ring"
+	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
 	"github.com/tuneinsight/lattigo/v5/schemes/ckks"
+	"github.com/tuneinsight/lattigo/v5/utils/sampling"
 )
 
 // reals are the parameters of private inference: CKKS without multiplications of
@@ -25,47 +30,62 @@ var reals = struct {
 // weights need only be scaled a little: these magnify the noise of fresh ciphertexts.
 const rowScale = 100
 
-// Inference says in public how patients are scored privately: an asker encrypts the
-// features of some patients under a key of its own, the owner of a linear or logistic
-// model, which it keeps in the clear, scores them without seeing them, and the asker
-// alone opens the scores and learns nothing else of the model.
-//
-// Whoever may ask as often as there are features, and once more, can solve for the
-// model from the scores: how often is the owner's to limit. A score by the whole
-// collective instead would need a key switch that every site recomputes, and so the
-// model at every site.
-//
-// What holds: passive both. Features are hidden by ring learning with errors, weights
-// by a fresh encryption of zero and smudging by the rule of the other shares, for so
-// many answers under one key of an asker. Noise is below half a unit of the precision
-// that was declared, and opening rounds to that.
-type Inference struct {
+// Shape is what is public of private inference, and the same at both ends.
+type Shape struct {
 	Features  int
+	Rows      int // patients that are scored at a time
 	ValueBits int // features are smaller than 2^ValueBits in absolute value
 	// Weights are smaller than 2^WeightBits, and the intercept than all of them together
 	// can make of features: WeightBits+ValueBits+log2 of the features.
 	WeightBits int
 	Precision  int // binary places of a score
 	Answers    int // under one key
+}
 
+// MaxRows is how many patients can be scored at a time.
+const MaxRows = 1 << 13
+
+// Inference is private scoring of patients in a shape: an asker encrypts the features
+// of some patients under a key of its own, the owner of a linear or logistic model,
+// which it keeps in the clear, scores them without seeing them, and the asker alone
+// opens the scores and learns nothing else of the model.
+//
+// A feature of all patients is one plaintext, a patient a coefficient: a score is then
+// a combination by integers of what stands at one place of all ciphertexts, so that
+// nothing travels of places that no patient has. The half of a ciphertext that is
+// random follows from a seed.
+//
+// Whoever learns the scores of as many patients as there are features, and of one more,
+// can solve for the model: how many an asker gets is the owner's to limit. A score by
+// the whole collective instead would need a key switch that every site recomputes, and
+// so the model at every site.
+//
+// What holds: passive both. Features are hidden by ring learning with errors, weights
+// by a fresh encryption of zero and smudging by the rule of the other shares, for so
+// many answers under one key of an asker. Noise is below half a unit of the precision
+// that was declared, and opening rounds to that.
+type Inference struct {
+	Shape
 	Sigma     float64 // of the smudging
 	scale     int     // of a combination before a limb is shed, as a power of two
 	params    ckks.Parameters
 	q         *ring.Ring
-	whole     codec // modulo three limbs
-	half      codec // modulo two
+	key       codec // a polynomial modulo three limbs
+	column    codec // a feature of the patients, modulo three
+	second    codec // a polynomial modulo two
+	scores    codec // of the patients, modulo two
 	ziggurat  ziggurat
 	scoreBits int
 }
 
 // NewInference checks the parameters against the table, and that the scores fit
 // between the smudging and the modulus.
-func NewInference(features, valueBits, weightBits, precision, answers int) (*Inference, error) {
-	if features < 1 || features > 1<<12 || valueBits < 1 || valueBits > 40 || weightBits < 1 || weightBits > 40 || precision < 1 || precision > 40 || answers < 1 {
-		return nil, fmt.Errorf("inference over %d features below 2^%d, weights below 2^%d, %d binary places, %d answers: 1 to 4096 features, 1 to 40 bits each, at least one answer", features, valueBits, weightBits, precision, answers)
+func NewInference(shape Shape) (*Inference, error) {
+	if err := shape.check(); err != nil {
+		return nil, err
 	}
-	i := &Inference{Features: features, ValueBits: valueBits, WeightBits: weightBits, Precision: precision, Answers: answers, ziggurat: newZiggurat()}
-	i.scoreBits = valueBits + weightBits + int(math.Ceil(math.Log2(float64(features)))) + 1
+	i := &Inference{Shape: shape, ziggurat: newZiggurat()}
+	i.scoreBits = i.ValueBits + i.WeightBits + i.featureBits() + 1
 	logQ := 0.0
 	for _, q := range reals.modulus {
 		logQ += math.Log2(float64(q))
@@ -82,9 +102,33 @@ func NewInference(features, valueBits, weightBits, precision, answers int) (*Inf
 		return nil, err
 	}
 	i.q = i.params.RingQ()
-	i.whole, i.half = codec{i.params.N(), reals.modulus}, codec{i.params.N(), reals.modulus[:answerLimbs]}
+	n, short := i.params.N(), reals.modulus[:answerLimbs]
+	i.key, i.column = codec{n, reals.modulus}, codec{i.Rows, reals.modulus}
+	i.second, i.scores = codec{n, short}, codec{i.Rows, short}
 	return i, nil
 }
+
+func (s *Shape) check() error {
+	for _, c := range []struct {
+		what        string
+		value, most int
+	}{
+		{"features", s.Features, 1 << 12},
+		{"patients", s.Rows, MaxRows},
+		{"bits of a value", s.ValueBits, 40},
+		{"bits of a weight", s.WeightBits, 40},
+		{"binary places of a score", s.Precision, 40},
+		{"answers under one key", s.Answers, 1 << 20},
+	} {
+		if c.value < 1 || c.value > c.most {
+			return fmt.Errorf("inference with %d %s: from 1 to %d are possible", c.value, c.what, c.most)
+		}
+	}
+	return nil
+}
+
+// featureBits is the logarithm of how many features there are, rounded up.
+func (s *Shape) featureBits() int { return bits.Len(uint(s.Features - 1)) }
 
 // fit finds the smudging and the scale. Weights become integers at a scale that is
 // what the score's has beyond rowScale; they magnify the noise of ciphertexts, of
@@ -92,14 +136,16 @@ func NewInference(features, valueBits, weightBits, precision, answers int) (*Inf
 // the score's scale has to exceed. So both are sought together, upwards.
 func (i *Inference) fit() error {
 	n, limb := float64(int(1)<<reals.logN), math.Log2(float64(reals.modulus[2]))
-	for i.scale = rowScale + 1; ; i.scale++ {
+	// Rounded to integers, all weights together change a score by an eighth of a unit.
+	i.scale = rowScale + i.Precision + i.ValueBits + i.featureBits() + 2
+	for ; ; i.scale++ {
 		magnified := freshError * math.Sqrt(float64(i.Features)) * math.Exp2(float64(i.scale-rowScale+i.WeightBits))
 		fresh := freshError * math.Sqrt(n*4/3+1)
 		noise := math.Sqrt((1+n*2/3)/12 + (magnified*magnified+fresh*fresh)/math.Exp2(2*limb))
 		i.Sigma = math.Ceil(math.Sqrt(12*float64(i.Answers)*n) * math.Exp2(smudgingBits/2) * noise)
-		// A slot adds up the noise of all coefficients; six deviations of that and of
-		// the ciphertext's own are to stay below half a unit.
-		needed := math.Log2(cut*math.Sqrt(n)*(i.Sigma+noise)) + float64(i.Precision) + 1
+		// Six deviations of the smudging and of the ciphertext's own noise are to stay
+		// below a quarter of a unit.
+		needed := math.Log2(cut*(i.Sigma+noise)) + float64(i.Precision) + 2
 		if i.Sigma > maxSigma || i.scale+i.scoreBits+1 > int(math.Floor(3*limb))-1 {
 			return fmt.Errorf("scores of %d bits with %d binary places do not fit beside smudging of 2^%.1f: fewer features, bits, places or answers are needed", i.scoreBits, i.Precision, math.Log2(i.Sigma))
 		}
@@ -109,20 +155,17 @@ func (i *Inference) fit() error {
 	}
 }
 
-// Rows is how many patients are scored at a time.
-func (i *Inference) Rows() int { return i.params.MaxSlots() }
+// QuerySize is the length in bytes of a query: a seed, the half of the key that does
+// not follow from it, and the same half of the features at the patients' places.
+func (i *Inference) QuerySize() int { return SeedSize + i.key.size() + i.Features*i.column.size() }
 
-// QuerySize and AnswerSize are the lengths in bytes of what travels.
-func (i *Inference) QuerySize() int { return 2 * (1 + i.Features) * i.whole.size() }
-
-// AnswerSize is the length in bytes of an answer.
-func (i *Inference) AnswerSize() int { return 2 * i.half.size() }
+// AnswerSize is the length in bytes of an answer: the scores, and the other half.
+func (i *Inference) AnswerSize() int { return i.scores.size() + i.second.size() }
 
 // Asker holds the key that opens answers. It prints as redacted.
 type Asker struct {
 	*Inference
 	secret *rlwe.SecretKey
-	rows   int
 }
 
 // Format keeps an asker's key out of every verb.
@@ -134,10 +177,22 @@ func (*Asker) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText keeps an asker's key out of JSON.
 func (*Asker) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Ask encrypts the features of some patients, one row each, under a fresh key.
+// random returns the sampler of the random half of the k-th ciphertext under a seed, of
+// which the first is the key.
+func random(seed []byte, k int) *sampling.KeyedPRNG {
+	label := binary.LittleEndian.AppendUint64([]byte("consilium mhe query v1\x00"), uint64(k))
+	key := sha256.Sum256(append(label, seed...))
+	prng, err := sampling.NewKeyedPRNG(key[:])
+	if err != nil {
+		panic("mhe: BLAKE2 refuses a key of 32 bytes: " + err.Error())
+	}
+	return prng
+}
+
+// Ask encrypts the features of the patients, one row each, under a fresh key.
 func (i *Inference) Ask(rows [][]float64) (*Asker, []byte, error) {
-	if len(rows) < 1 || len(rows) > i.Rows() {
-		return nil, nil, fmt.Errorf("%d patients: from 1 to %d are scored at a time", len(rows), i.Rows())
+	if len(rows) != i.Rows {
+		return nil, nil, fmt.Errorf("%d patients, the inference is for %d", len(rows), i.Rows)
 	}
 	for _, row := range rows {
 		if len(row) != i.Features {
@@ -149,31 +204,40 @@ func (i *Inference) Ask(rows [][]float64) (*Asker, []byte, error) {
 			}
 		}
 	}
-	secret, public := rlwe.NewKeyGenerator(i.params).GenKeyPairNew()
-	query := make([]byte, i.QuerySize())
-	rest := query
-	put := func(p ring.Poly) { i.whole.put(rest, p); rest = rest[i.whole.size():] }
-	put(public.Value[0].Q)
-	put(public.Value[1].Q)
-	encoder, encryptor := ckks.NewEncoder(i.params), rlwe.NewEncryptor(i.params, secret)
-	column := make([]float64, i.Rows())
+	secret := rlwe.NewKeyGenerator(i.params).GenSecretKeyNew()
+	encryptor := rlwe.NewEncryptor(i.params, secret)
+	query := append(make([]byte, 0, i.QuerySize()), newSeed()...)
+	put := func(c codec, p ring.Poly) {
+		query = query[:len(query)+c.size()]
+		c.put(query[len(query)-c.size():], p)
+	}
+	public := rlwe.NewPublicKey(i.params)
+	err := encryptor.WithPRNG(random(query[:SeedSize], 0)).EncryptZero(rlwe.Element[ringqp.Poly]{
+		MetaData: &rlwe.MetaData{CiphertextMetaData: rlwe.CiphertextMetaData{IsNTT: true, IsMontgomery: true}},
+		Value:    []ringqp.Poly(public.Value),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	put(i.key, public.Value[0].Q)
+	encoder, column := ckks.NewEncoder(i.params), make([]float64, i.Rows)
 	for f := range i.Features {
 		for r, row := range rows {
 			column[r] = row[f]
 		}
 		plain := ckks.NewPlaintext(i.params, i.params.MaxLevel())
-		plain.Scale = rlwe.NewScale(math.Exp2(rowScale))
+		plain.Scale, plain.IsBatched = rlwe.NewScale(math.Exp2(rowScale)), false
 		if err := encoder.Encode(column, plain); err != nil {
 			return nil, nil, err
 		}
 		sealed := ckks.NewCiphertext(i.params, 1, i.params.MaxLevel())
-		if err := encryptor.Encrypt(plain, sealed); err != nil {
+		if err := encryptor.WithPRNG(random(query[:SeedSize], 1+f)).Encrypt(plain, sealed); err != nil {
 			return nil, nil, err
 		}
-		put(sealed.Value[0])
-		put(sealed.Value[1])
+		i.q.INTT(sealed.Value[0], sealed.Value[0])
+		put(i.column, sealed.Value[0])
 	}
-	return &Asker{i, secret, len(rows)}, query, nil
+	return &Asker{i, secret}, query, nil
 }
 
 // Model is a linear predictor. It prints as redacted.
@@ -204,59 +268,85 @@ func (m Model) check(i *Inference) error {
 	return nil
 }
 
+// Check refuses a model that does not fit, without a word of it.
+func (i *Inference) Check(m Model) error { return m.check(i) }
+
+// CheckQuery refuses a query of another length than this inference's, and one with a
+// coefficient that is not reduced: whatever passes is answered.
+func (i *Inference) CheckQuery(query []byte) error {
+	if len(query) != i.QuerySize() {
+		return fmt.Errorf("a query of %d bytes, want %d", len(query), i.QuerySize())
+	}
+	p := i.q.NewPoly()
+	if err := i.key.get(p, query[SeedSize:][:i.key.size()]); err != nil {
+		return fmt.Errorf("the query's key: %w", err)
+	}
+	for f := range i.Features {
+		if err := i.column.get(p, i.columnOf(query, f)); err != nil {
+			return fmt.Errorf("feature %d of the query: %w", f+1, err)
+		}
+	}
+	return nil
+}
+
+// columnOf returns a feature's part of a query.
+func (i *Inference) columnOf(query []byte, f int) []byte {
+	return query[SeedSize+i.key.size()+f*i.column.size():][:i.column.size()]
+}
+
+// randomHalf fills p with the random half of the k-th ciphertext of a query.
+func (i *Inference) randomHalf(query []byte, k int, p ring.Poly) {
+	ring.NewUniformSampler(random(query[:SeedSize], k), i.q).Read(p)
+}
+
 // Score is the model owner's part: the answer to a query. The owner counts its answers
 // to one key, which are Answers at most.
 func (i *Inference) Score(query []byte, m Model) ([]byte, error) {
 	if err := m.check(i); err != nil {
 		return nil, err
 	}
-	if len(query) != i.QuerySize() {
-		return nil, fmt.Errorf("a query of %d bytes, want %d", len(query), i.QuerySize())
+	if err := i.CheckQuery(query); err != nil {
+		return nil, err
 	}
-	polynomial := func(k int) (ring.Poly, error) {
-		p := i.q.NewPoly()
-		return p, i.whole.get(p, query[k*i.whole.size():][:i.whole.size()])
-	}
-	score, err := i.zero(polynomial)
+	score, err := i.zero(query)
 	if err != nil {
 		return nil, err
 	}
+	p := i.q.NewPoly()
 	for f, w := range m.Weights {
 		weight := fixedPoint(w, i.scale-rowScale)
-		for h := range score {
-			p, err := polynomial(2*(1+f) + h)
-			if err != nil {
-				return nil, fmt.Errorf("feature %d: %w", f, err)
-			}
-			i.q.MulScalarBigintThenAdd(p, weight, score[h])
+		i.randomHalf(query, 1+f, p)
+		i.q.MulScalarBigintThenAdd(p, weight, score[1])
+		if err := i.column.get(p, i.columnOf(query, f)); err != nil {
+			return nil, err
 		}
+		i.q.MulScalarBigintThenAdd(p, weight, score[0])
 	}
+	i.q.INTT(score[1], score[1])
 	i.q.AddScalarBigint(score[0], fixedPoint(m.Intercept, i.scale), score[0])
-	answer, buffer := make([]byte, i.AnswerSize()), i.q.NewPoly()
 	short := i.q.AtLevel(answerLimbs - 1)
+	shed := [2]ring.Poly{short.NewPoly(), short.NewPoly()}
 	for h := range score {
-		shed := short.NewPoly()
-		i.q.DivRoundByLastModulusNTT(score[h], buffer, shed)
-		short.INTT(shed, shed)
-		if h == 0 {
-			newGaussian(&i.ziggurat, i.Sigma, newStream(newSeed(), "smudging").at(0)).addTo(shed, i.half.moduli)
-		}
-		i.half.put(answer[h*i.half.size():], shed)
+		i.q.DivRoundByLastModulus(score[h], shed[h])
 	}
+	newGaussian(&i.ziggurat, i.Sigma, newStream(newSeed(), "smudging").at(0)).addTo(shed[0], i.scores.moduli)
+	answer := make([]byte, i.AnswerSize())
+	i.scores.put(answer, shed[0])
+	i.second.put(answer[i.scores.size():], shed[1])
 	return answer, nil
 }
 
-// zero encrypts zero under the key in a query.
-func (i *Inference) zero(polynomial func(k int) (ring.Poly, error)) ([2]ring.Poly, error) {
+// zero encrypts zero under the key in a query: the first half as coefficients, the
+// second transformed.
+func (i *Inference) zero(query []byte) ([2]ring.Poly, error) {
 	public := rlwe.NewPublicKey(i.params)
-	for h := range public.Value {
-		var err error
-		if public.Value[h].Q, err = polynomial(h); err != nil {
-			return [2]ring.Poly{}, fmt.Errorf("key: %w", err)
-		}
+	if err := i.key.get(public.Value[0].Q, query[SeedSize:][:i.key.size()]); err != nil {
+		return [2]ring.Poly{}, fmt.Errorf("key: %w", err)
 	}
+	i.randomHalf(query, 0, public.Value[1].Q)
 	sealed := ckks.NewCiphertext(i.params, 1, i.params.MaxLevel())
 	err := rlwe.NewEncryptor(i.params, public).EncryptZero(sealed)
+	i.q.INTT(sealed.Value[0], sealed.Value[0])
 	return [2]ring.Poly{sealed.Value[0], sealed.Value[1]}, err
 }
 
@@ -278,29 +368,41 @@ func (a *Asker) Open(answer []byte) ([]float64, error) {
 		return nil, fmt.Errorf("an answer of %d bytes, want %d", len(answer), a.AnswerSize())
 	}
 	short := a.q.AtLevel(answerLimbs - 1)
-	var c [2]ring.Poly
-	for h := range c {
-		c[h] = short.NewPoly()
-		if err := a.half.get(c[h], answer[h*a.half.size():][:a.half.size()]); err != nil {
-			return nil, err
-		}
-		short.NTT(c[h], c[h])
-	}
-	plain := ckks.NewPlaintext(a.params, answerLimbs-1)
-	short.MulCoeffsMontgomery(c[1], a.secret.Value.Q, plain.Value)
-	short.Add(plain.Value, c[0], plain.Value)
-	plain.IsNTT = true
-	plain.Scale = rlwe.NewScale(new(big.Float).SetMantExp(big.NewFloat(1), a.scale)).Div(rlwe.NewScale(reals.modulus[2]))
-	scores := make([]float64, a.Rows())
-	if err := ckks.NewEncoder(a.params).DecodePublic(plain, scores, float64(a.Precision)); err != nil {
+	first, second := short.NewPoly(), short.NewPoly()
+	if err := a.scores.get(first, answer[:a.scores.size()]); err != nil {
 		return nil, err
 	}
-	for _, x := range scores {
-		if !(math.Abs(x) < math.Exp2(float64(a.scoreBits))) {
+	if err := a.second.get(second, answer[a.scores.size():]); err != nil {
+		return nil, err
+	}
+	short.NTT(second, second)
+	short.MulCoeffsMontgomery(second, a.secret.Value.Q, second)
+	short.INTT(second, second)
+	short.Add(first, second, first)
+	return a.decode(short, first)
+}
+
+// decode reads scores off the first coefficients, in units of the precision.
+func (a *Asker) decode(short *ring.Ring, p ring.Poly) ([]float64, error) {
+	coefficients := make([]*big.Int, a.params.N())
+	for j := range coefficients {
+		coefficients[j] = new(big.Int)
+	}
+	short.PolyToBigintCentered(p, 1, coefficients)
+	// A unit is 2^(scale-Precision) divided by the limb that was shed.
+	unit, limb := new(big.Int).Lsh(big.NewInt(1), uint(a.scale-a.Precision)), new(big.Int).SetUint64(reals.modulus[answerLimbs])
+	half, limit := new(big.Int).Rsh(unit, 1), new(big.Int).Lsh(big.NewInt(1), uint(a.scoreBits+a.Precision))
+	scores := make([]float64, a.Rows)
+	for r := range scores {
+		x := new(big.Int).Mul(coefficients[r], limb)
+		x.Div(x.Add(x, half), unit) // rounds down, whatever the sign
+		if x.CmpAbs(limit) >= 0 {
 			return nil, errScore
 		}
+		units, _ := new(big.Float).SetInt(x).Float64()
+		scores[r] = math.Ldexp(units, -a.Precision)
 	}
-	return scores[:a.rows], nil
+	return scores, nil
 }
 
 // Probability is the logistic score of a linear one, which the asker reckons in the

@@ -7,13 +7,12 @@ import (
 	"testing"
 
 	"github.com/tuneinsight/lattigo/v5/core/rlwe"
-	"github.com/tuneinsight/lattigo/v5/ring"
 )
 
 // What the smudging has to hide is no larger than reckoned, with all weights at their
 // bound, and the smudging is the rule's for that.
 func TestSmudgingOfScoresFollowsTheRule(t *testing.T) {
-	i, err := NewInference(30, 10, 6, 16, 100)
+	i, err := NewInference(Shape{Features: 30, Rows: MaxRows, ValueBits: 10, WeightBits: 6, Precision: 16, Answers: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +22,7 @@ func TestSmudgingOfScoresFollowsTheRule(t *testing.T) {
 	m := Model{Weights: slices.Repeat([]float64{63.999}, 30)}
 	sigma := i.Sigma
 	i.Sigma = 1 // the noise alone
-	asker, query, err := i.Ask([][]float64{zero})
+	asker, query, err := i.Ask(slices.Repeat([][]float64{zero}, MaxRows))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,20 +48,20 @@ func TestSmudgingOfScoresFollowsTheRule(t *testing.T) {
 func (a *Asker) phase(t *testing.T, answer []byte) []float64 {
 	t.Helper()
 	short := a.q.AtLevel(answerLimbs - 1)
-	var c [2]ring.Poly
-	for h := range c {
-		c[h] = short.NewPoly()
-		if err := a.half.get(c[h], answer[h*a.half.size():][:a.half.size()]); err != nil {
-			t.Fatal(err)
-		}
-		short.NTT(c[h], c[h])
+	first, second := short.NewPoly(), short.NewPoly()
+	if err := a.scores.get(first, answer[:a.scores.size()]); err != nil {
+		t.Fatal(err)
 	}
-	short.MulCoeffsMontgomery(c[1], a.secret.Value.Q, c[1])
-	short.Add(c[0], c[1], c[0])
-	short.INTT(c[0], c[0])
+	if err := a.second.get(second, answer[a.scores.size():]); err != nil {
+		t.Fatal(err)
+	}
+	short.NTT(second, second)
+	short.MulCoeffsMontgomery(second, a.secret.Value.Q, second)
+	short.INTT(second, second)
+	short.Add(first, second, first)
 	out := make([]float64, a.params.N())
 	q := reals.modulus[0] // the noise is far below one limb
-	for j, x := range c[0].Coeffs[0] {
+	for j, x := range first.Coeffs[0] {
 		if out[j] = float64(x); x > q/2 {
 			out[j] = -float64(q - x)
 		}
@@ -73,7 +72,7 @@ func (a *Asker) phase(t *testing.T, answer []byte) []float64 {
 func TestRealsFitTheTable(t *testing.T) {
 	saved := reals.logN
 	defer func() { reals.logN = saved }()
-	if reals.logN = 12; func() bool { _, err := NewInference(1, 1, 1, 10, 1); return err == nil }() {
+	if reals.logN = 12; func() bool { _, err := NewInference(Shape{1, 1, 1, 1, 10, 1}); return err == nil }() {
 		t.Error("180 bits at degree 2^12 are allowed")
 	}
 }
@@ -81,11 +80,11 @@ func TestRealsFitTheTable(t *testing.T) {
 // FuzzScores: neither side's decoder is hurt by what the other sends. Bytes are laid
 // over frames of the right length, or taken as they are.
 func FuzzScores(f *testing.F) {
-	i, err := NewInference(1, 4, 4, 10, 1)
+	i, err := NewInference(Shape{1, 1, 4, 4, 10, 1})
 	if err != nil {
 		f.Fatal(err)
 	}
-	asker := &Asker{i, rlwe.NewKeyGenerator(i.params).GenSecretKeyNew(), 1}
+	asker := &Asker{i, rlwe.NewKeyGenerator(i.params).GenSecretKeyNew()}
 	f.Add([]byte{}, true)
 	f.Add([]byte{1}, false)
 	f.Add(bytes.Repeat([]byte{0xff}, 64), true)

@@ -10,9 +10,9 @@ import (
 	"consilium/mpc/mhe"
 )
 
-func inference(t testing.TB, features, valueBits, weightBits, precision, answers int) *mhe.Inference {
+func inference(t testing.TB, features, rows, valueBits, weightBits, precision, answers int) *mhe.Inference {
 	t.Helper()
-	i, err := mhe.NewInference(features, valueBits, weightBits, precision, answers)
+	i, err := mhe.NewInference(mhe.Shape{Features: features, Rows: rows, ValueBits: valueBits, WeightBits: weightBits, Precision: precision, Answers: answers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,10 +21,10 @@ func inference(t testing.TB, features, valueBits, weightBits, precision, answers
 
 func TestPrivateScores(t *testing.T) {
 	for _, c := range []struct{ features, valueBits, weightBits, precision, answers, rows int }{
-		{1, 1, 1, 20, 1, 1}, {5, 8, 4, 20, 1000, 1}, {30, 10, 6, 16, 100, 4096}, {12, 4, 3, 24, 10, 7},
+		{1, 1, 1, 20, 1, 1}, {5, 8, 4, 20, 1000, 1}, {30, 10, 6, 16, 100, mhe.MaxRows}, {12, 4, 3, 24, 10, 7}, {128, 1, 24, 24, 1, 3},
 	} {
 		t.Run(fmt.Sprintf("%d features of %d patients", c.features, c.rows), func(t *testing.T) {
-			i := inference(t, c.features, c.valueBits, c.weightBits, c.precision, c.answers)
+			i := inference(t, c.features, c.rows, c.valueBits, c.weightBits, c.precision, c.answers)
 			largest, heaviest := math.Exp2(float64(c.valueBits))*(1-0x1p-30), math.Exp2(float64(c.weightBits))*(1-0x1p-30)
 			m := mhe.Model{Intercept: -heaviest / 3}
 			for f := range c.features {
@@ -69,13 +69,23 @@ func TestPrivateScores(t *testing.T) {
 }
 
 func TestInferenceRefusesWhatDoesNotFit(t *testing.T) {
-	for _, c := range [][5]int{{0, 8, 4, 20, 1}, {5, 0, 4, 20, 1}, {5, 8, 0, 20, 1}, {5, 8, 4, 0, 1}, {5, 8, 4, 20, 0}, {5, 8, 4, 20, 1 << 40}, {4096, 40, 40, 40, 1}} {
-		if i, err := mhe.NewInference(c[0], c[1], c[2], c[3], c[4]); err == nil {
+	for _, c := range []mhe.Shape{
+		{0, 1, 8, 4, 20, 1},
+		{5, 0, 8, 4, 20, 1},
+		{5, mhe.MaxRows + 1, 8, 4, 20, 1},
+		{5, 1, 0, 4, 20, 1},
+		{5, 1, 8, 0, 20, 1},
+		{5, 1, 8, 4, 0, 1},
+		{5, 1, 8, 4, 20, 0},
+		{5, 1, 8, 4, 20, 1 << 40},
+		{4096, 1, 40, 40, 40, 1},
+	} {
+		if i, err := mhe.NewInference(c); err == nil {
 			t.Errorf("%v is allowed, with smudging 2^%.1f", c, math.Log2(i.Sigma))
 		}
 	}
-	i := inference(t, 2, 4, 4, 10, 1)
-	for name, rows := range map[string][][]float64{"none": {}, "too large": {{16, 0}}, "not a number": {{math.NaN(), 0}}, "infinite": {{0, math.Inf(-1)}}, "a feature less": {{1}}, "too many": slices.Repeat([][]float64{{1, 1}}, i.Rows()+1)} {
+	i := inference(t, 2, 1, 4, 4, 10, 1)
+	for name, rows := range map[string][][]float64{"none": {}, "too large": {{16, 0}}, "not a number": {{math.NaN(), 0}}, "infinite": {{0, math.Inf(-1)}}, "a feature less": {{1}}, "one too many": {{1, 1}, {1, 1}}} {
 		if _, _, err := i.Ask(rows); err == nil {
 			t.Errorf("%s: asked", name)
 		}
@@ -96,9 +106,9 @@ func TestInferenceRefusesWhatDoesNotFit(t *testing.T) {
 	}
 	for name, change := range map[string]func(b []byte) []byte{
 		"truncated": func(b []byte) []byte { return b[:len(b)-1] }, "padded": func(b []byte) []byte { return append(b, 0) }, "empty": func([]byte) []byte { return nil },
-		"unreduced": func(b []byte) []byte { return unreduced(b, 3) }, "unreduced at its end": func(b []byte) []byte { return unreduced(b, len(b)/8-1) },
+		"unreduced": func(b []byte) []byte { return unreduced(b, 5) }, "unreduced at its end": func(b []byte) []byte { return unreduced(b, len(b)/8-1) },
 	} {
-		if _, err := i.Score(change(slices.Clone(query)), good); err == nil {
+		if _, err := i.Score(change(slices.Clone(query)), good); err == nil || i.CheckQuery(change(slices.Clone(query))) == nil {
 			t.Errorf("a query %s is answered", name)
 		}
 		if _, err := asker.Open(change(slices.Clone(answer))); err == nil {

@@ -6,6 +6,7 @@ import (
 
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/node/linktest"
 
 	"github.com/tuneinsight/lattigo/v5/mhe"
 )
@@ -56,46 +57,48 @@ func TestPointZeroWouldGiveTheSecretAway(t *testing.T) {
 // Any quorum's shares add up to the sum of all secrets; a piece and all shares but
 // one do not.
 func TestSharesOfAQuorumAddUp(t *testing.T) {
-	q, err := NewQuorum([]mpc.PartyID{0, 1, 2, 3}, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := NewQuorumLayout(1, 20, q, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring := l.rings.bgv[0].RingQP()
-	whole := ring.NewPoly()
-	secrets := make([]*Secret, 4)
-	for i := range secrets {
-		secrets[i] = NewSecret(l)
-		ring.Add(whole, secrets[i].key.Value, whole)
-	}
-	pieces, err := memnet.Collect(memnet.New(memnet.Config{N: 4, Compute: []mpc.PartyID{}}), func(s *mpc.Session) (*Piece, error) {
-		return Deal(s.Step("deal"), l, q, secrets[s.Self()]), nil
+	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
+		q, err := NewQuorum([]mpc.PartyID{0, 1, 2, 3}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := NewQuorumLayout(1, 20, q, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ring := l.rings.bgv[0].RingQP()
+		whole := ring.NewPoly()
+		secrets := make([]*Secret, 4)
+		for i := range secrets {
+			secrets[i] = NewSecret(l)
+			ring.Add(whole, secrets[i].key.Value, whole)
+		}
+		pieces, err := memnet.Collect(worlds(memnet.Config{N: 4, Compute: []mpc.PartyID{}}), func(s *mpc.Session) (*Piece, error) {
+			return Deal(s.Step("deal"), l, q, secrets[s.Self()]), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, active := range [][]mpc.PartyID{{0, 1, 2}, {0, 1, 3}, {1, 2, 3}} {
+			sum := ring.NewPoly()
+			for i, p := range active {
+				share, err := pieces[p].Among(l, q, active)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ring.Add(sum, share.key.Value, sum)
+				if i == 1 && sum.Equal(&whole) {
+					t.Error("two of three know the secret")
+				}
+			}
+			if !sum.Equal(&whole) {
+				t.Errorf("shares of %v do not add up", active)
+			}
+		}
+		if _, err := pieces[0].Among(l, q, []mpc.PartyID{1, 2, 3}); err == nil {
+			t.Error("a piece is worth something in a set without its holder")
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, active := range [][]mpc.PartyID{{0, 1, 2}, {0, 1, 3}, {1, 2, 3}} {
-		sum := ring.NewPoly()
-		for i, p := range active {
-			share, err := pieces[p].Among(l, q, active)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ring.Add(sum, share.key.Value, sum)
-			if i == 1 && sum.Equal(&whole) {
-				t.Error("two of three know the secret")
-			}
-		}
-		if !sum.Equal(&whole) {
-			t.Errorf("shares of %v do not add up", active)
-		}
-	}
-	if _, err := pieces[0].Among(l, q, []mpc.PartyID{1, 2, 3}); err == nil {
-		t.Error("a piece is worth something in a set without its holder")
-	}
 }
 
 // The smudging of a stored key is the rule's for all openings that it allows and for

@@ -83,13 +83,25 @@ func worstResidual(sites int) float64 {
 	return twice * maxBlocks / limb
 }
 
+// vaulted are the parameters of what is stored, but for the second special limb.
+func vaulted() parameters {
+	return parameters{logN: vault.logN, modulus: vault.modulus, special: vault.special[0], plain: vault.plain}
+}
+
 // newVault returns the arithmetic of a vault for so many plaintext primes, in the form
 // of a layout of one block, of which only what does not concern sums is used.
 func newVault(sites, primes int) (*Layout, error) {
 	if err := checkVault(sites); err != nil {
 		return nil, err
 	}
-	p := parameters{logN: vault.logN, modulus: vault.modulus, special: vault.special[0], plain: vault.plain}
+	p := vaulted()
+	r, err := vaultTables.rings[primes-1]()
+	return &Layout{Values: 1, Bits: p.bits(primes), Sites: sites, Need: sites, Primes: primes, Packed: 1, Slots: p.slots(), Ciphertexts: primes, rings: r}, err
+}
+
+// vaultRings are those of a vault.
+func vaultRings(primes int) (*rings, error) {
+	p := vaulted()
 	r := &rings{parameters: p, ziggurat: newZiggurat()}
 	for _, t := range vault.plain[:primes] {
 		b, err := bgv.NewParametersFromLiteral(bgv.ParametersLiteral{LogN: vault.logN, Q: vault.modulus, P: vault.special, PlaintextModulus: t})
@@ -101,7 +113,41 @@ func newVault(sites, primes int) (*Layout, error) {
 	r.q = r.bgv[0].RingQ()
 	r.half = codec{p.n(), vault.modulus}
 	r.key = codec{p.n(), slices.Concat(vault.modulus, vault.special)}
-	return &Layout{Values: 1, Bits: p.bits(primes), Sites: sites, Need: sites, Primes: primes, Packed: 1, Slots: p.slots(), Ciphertexts: primes, rings: r}, nil
+	return r, nil
+}
+
+// StoredBits is how many bits sums over stored columns have at most.
+func StoredBits() int {
+	p := answers()
+	return p.bits(len(p.plain))
+}
+
+// StoredSize is the length in bytes of one stored ciphertext.
+func StoredSize() int { return 2 * storedHalf().size() }
+
+// storedHalf is the wire form of one half of a stored ciphertext.
+func storedHalf() codec { return codec{1 << vault.logN, vault.modulus} }
+
+// StoredCiphertexts is how many ciphertexts a column is, by the sites' numbers of rows,
+// under an epoch for sums below 2^bits. It refuses what is too long to be summed.
+func StoredCiphertexts(rows []int, bits int) ([]int, error) {
+	p := answers()
+	primes, blocks, total := p.primesFor(bits), make([]int, len(rows)), 0
+	if primes == 0 {
+		return nil, fmt.Errorf("sums of %d bits over stored columns: at most %d", bits, StoredBits())
+	}
+	for i, n := range rows {
+		if n < 1 {
+			return nil, fmt.Errorf("a column of %d rows: at least 1", n)
+		}
+		blocks[i] = (n-1)/p.slots() + 1
+		total += blocks[i]
+		blocks[i] *= primes
+	}
+	if total > maxBlocks {
+		return nil, fmt.Errorf("columns of %d blocks of %d rows over all sites: at most %d blocks can be stored", total, p.slots(), maxBlocks)
+	}
+	return blocks, nil
 }
 
 // columns is the layout of a column of so many rows, all of one site.

@@ -55,6 +55,22 @@ func (c codec) add(p ring.Poly, frame []byte) error {
 	return nil
 }
 
+// check refuses what is no polynomial's frame.
+func (c codec) check(frame []byte) error {
+	if len(frame) != c.size() {
+		return fmt.Errorf("a polynomial of %d bytes, want %d", len(frame), c.size())
+	}
+	for i, q := range c.moduli {
+		part := frame[i*c.n*wordSize:]
+		for j := range c.n {
+			if binary.LittleEndian.Uint64(part[j*wordSize:]) >= q {
+				return fmt.Errorf("coefficient %d of limb %d is not reduced", j, i)
+			}
+		}
+	}
+	return nil
+}
+
 // get reads a polynomial of another participant into p.
 func (c codec) get(p ring.Poly, frame []byte) error {
 	for i := range c.moduli {

@@ -91,45 +91,31 @@ func transpose(b *[wordBits]uint64, size int) {
 
 // swap exchanges the bits of x at the mask shifted left with those of y at the
 // mask.
-func swap(x, y uint64, shift int, mask uint64) (uint64, uint64) {
-	t := (x>>shift ^ y) & mask
-	return x ^ t<<shift, y ^ t
+func swap(x, y uint64, shift uint, mask uint64) (uint64, uint64) {
+	t := (x>>(shift&63) ^ y) & mask
+	return x ^ t<<(shift&63), y ^ t
 }
 
 // swap8 does the steps of shift, shift/2 and shift/4 on the words i, i + step, …
 // i + 7 step.
-func swap8(b *[wordBits]uint64, i, step, shift int, m0, m1, m2 uint64) {
-	s0, s1, s2 := uint(shift)&63, uint(shift/2)&63, uint(shift/4)&63
+func swap8(b *[wordBits]uint64, i, step int, shift uint, m0, m1, m2 uint64) {
 	a0, a1, a2, a3 := b[i&63], b[(i+step)&63], b[(i+2*step)&63], b[(i+3*step)&63]
 	a4, a5, a6, a7 := b[(i+4*step)&63], b[(i+5*step)&63], b[(i+6*step)&63], b[(i+7*step)&63]
 
-	var t uint64
-	t = (a0>>s0 ^ a4) & m0
-	a0, a4 = a0^t<<s0, a4^t
-	t = (a1>>s0 ^ a5) & m0
-	a1, a5 = a1^t<<s0, a5^t
-	t = (a2>>s0 ^ a6) & m0
-	a2, a6 = a2^t<<s0, a6^t
-	t = (a3>>s0 ^ a7) & m0
-	a3, a7 = a3^t<<s0, a7^t
+	a0, a4 = swap(a0, a4, shift, m0)
+	a1, a5 = swap(a1, a5, shift, m0)
+	a2, a6 = swap(a2, a6, shift, m0)
+	a3, a7 = swap(a3, a7, shift, m0)
 
-	t = (a0>>s1 ^ a2) & m1
-	a0, a2 = a0^t<<s1, a2^t
-	t = (a1>>s1 ^ a3) & m1
-	a1, a3 = a1^t<<s1, a3^t
-	t = (a4>>s1 ^ a6) & m1
-	a4, a6 = a4^t<<s1, a6^t
-	t = (a5>>s1 ^ a7) & m1
-	a5, a7 = a5^t<<s1, a7^t
+	a0, a2 = swap(a0, a2, shift/2, m1)
+	a1, a3 = swap(a1, a3, shift/2, m1)
+	a4, a6 = swap(a4, a6, shift/2, m1)
+	a5, a7 = swap(a5, a7, shift/2, m1)
 
-	t = (a0>>s2 ^ a1) & m2
-	b[i&63], b[(i+step)&63] = a0^t<<s2, a1^t
-	t = (a2>>s2 ^ a3) & m2
-	b[(i+2*step)&63], b[(i+3*step)&63] = a2^t<<s2, a3^t
-	t = (a4>>s2 ^ a5) & m2
-	b[(i+4*step)&63], b[(i+5*step)&63] = a4^t<<s2, a5^t
-	t = (a6>>s2 ^ a7) & m2
-	b[(i+6*step)&63], b[(i+7*step)&63] = a6^t<<s2, a7^t
+	b[i&63], b[(i+step)&63] = swap(a0, a1, shift/4, m2)
+	b[(i+2*step)&63], b[(i+3*step)&63] = swap(a2, a3, shift/4, m2)
+	b[(i+4*step)&63], b[(i+5*step)&63] = swap(a4, a5, shift/4, m2)
+	b[(i+6*step)&63], b[(i+7*step)&63] = swap(a6, a7, shift/4, m2)
 }
 
 // swap4 does the steps of 16 and 8 on the words i, i + 8, i + 16, i + 24.

@@ -103,11 +103,7 @@ func TestFixedRefuses(t *testing.T) {
 	wide := func(s *mpc.Session, n, frac, bits int) rss.Fixed128 {
 		return rss.NewFixed128(s, rss.Zero[ring.Vec128](n), frac, bits)
 	}
-	for name, c := range map[string]struct {
-		n    int
-		want string
-		op   func(s *mpc.Session) int
-	}{
+	for name, c := range map[string]refusal{
 		"62 bits":               {3, "a vector of 62 bits: this ring holds 0 to 61", func(s *mpc.Session) int { return fixed(s, 3, 0, 62).Len() }},
 		"126 bits":              {3, "a vector of 126 bits: this ring holds 0 to 125", func(s *mpc.Session) int { return wide(s, 3, 0, 126).Len() }},
 		"less than no bits":     {3, "a vector of -1 bits", func(s *mpc.Session) int { return fixed(s, 3, 0, -1).Len() }},
@@ -177,25 +173,39 @@ func TestFixedRefuses(t *testing.T) {
 		"StartInverse": {9, "9 elements are no 2 x 2 matrices", func(s *mpc.Session) int { return rss.StartInverse(s, wide(s, 9, 40, 41), 2, 40).Len() }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := memnet.New(memnet.Config{})
-			_ = w.Run(func(s *mpc.Session) error {
-				if n := c.op(s.Step("cells")); n != c.n {
-					t.Errorf("%d elements came back, want %d", n, c.n)
-				}
-				return s.Err()
-			})
-			for p, err := range w.Errors() {
-				if err == nil || !strings.Contains(err.Error(), "step cells") || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("p%d: got %v, want %s", p, err, c.want)
-				}
-			}
-			for _, r := range w.Transcript() {
+			for _, r := range c.check(t) {
 				if r.Step != "abort" {
 					t.Errorf("sent: %v", r)
 				}
 			}
 		})
 	}
+}
+
+// refusal is an operation that its arguments do not allow: the session ends with a
+// reason, and what comes back has the public length.
+type refusal struct {
+	n    int
+	want string
+	op   func(s *mpc.Session) int
+}
+
+// check tries the operation at all three parties and returns what they sent.
+func (c refusal) check(t *testing.T) memnet.Transcript {
+	t.Helper()
+	w := memnet.New(memnet.Config{})
+	_ = w.Run(func(s *mpc.Session) error {
+		if n := c.op(s.Step("cells")); n != c.n {
+			t.Errorf("%d elements came back, want %d", n, c.n)
+		}
+		return s.Err()
+	})
+	for p, err := range w.Errors() {
+		if err == nil || !strings.Contains(err.Error(), "step cells") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("p%d: got %v, want %s", p, err, c.want)
+		}
+	}
+	return w.Transcript()
 }
 
 // A number prints as nothing but "redacted", alone and within other things.

@@ -348,11 +348,7 @@ func TestFloatRefuses(t *testing.T) {
 	number := func(n int) rss.Float {
 		return rss.Float{Mantissa: rss.Zero[ring.Vec128](n), Exponent: rss.Zero[ring.Vec64](n)}
 	}
-	for name, c := range map[string]struct {
-		n    int
-		want string
-		op   func(s *mpc.Session) int
-	}{
+	for name, c := range map[string]refusal{
 		"Normalise128 of nothing": {0, "vector of 0 elements", func(s *mpc.Session) int {
 			return rss.Normalise128(s, rss.NewFixed128(s, rss.Zero[ring.Vec128](0), 0, 5)).Len()
 		}},
@@ -373,20 +369,7 @@ func TestFloatRefuses(t *testing.T) {
 		"Fixed of nothing":          {0, "vector of 0 elements", func(s *mpc.Session) int { return number(0).Fixed(s, 3, 5).Len() }},
 		"Fixed of much":             {3, "a vector of 126 bits", func(s *mpc.Session) int { return number(3).Fixed(s, 3, 126).Len() }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := memnet.New(memnet.Config{})
-			_ = w.Run(func(s *mpc.Session) error {
-				if n := c.op(s.Step("cells")); n != c.n {
-					t.Errorf("%d elements came back, want %d", n, c.n)
-				}
-				return s.Err()
-			})
-			for p, err := range w.Errors() {
-				if err == nil || !strings.Contains(err.Error(), "step cells") || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("p%d: got %v, want %s", p, err, c.want)
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { c.check(t) })
 	}
 }
 

@@ -24,27 +24,32 @@ import (
 // patience bounds the wait for links to come up.
 const patience = 30 * time.Second
 
+// Worlds makes worlds of which all run over the same transport.
+type Worlds = func(memnet.Config) *memnet.World
+
 // Each runs a test three times: in memory, over TLS links and over onet. The test
 // makes its worlds with the function that it is given; nodes start once for each
 // number of participants.
-func Each(t *testing.T, test func(t *testing.T, world func(memnet.Config) *memnet.World)) {
+func Each(t *testing.T, test func(t *testing.T, worlds Worlds)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, memnet.New) })
-	for name, listen := range map[string]func(testing.TB) func(peer.Config) (*peer.Net, error){"tls": TLS, "onet": Onet} {
-		t.Run(name, func(t *testing.T) {
-			nodes := make(map[int][]memnet.Link)
-			test(t, func(cfg memnet.Config) *memnet.World {
-				n := max(3, cfg.N, len(cfg.Names))
-				if cfg.N != 0 {
-					n = cfg.N
-				}
-				if nodes[n] == nil {
-					nodes[n] = Links(t, n, listen(t))
-				}
-				cfg.Links = nodes[n]
-				return memnet.New(cfg)
-			})
-		})
+	t.Run("tls", func(t *testing.T) { test(t, over(t, TLS(t))) })
+	t.Run("onet", func(t *testing.T) { test(t, over(t, Onet(t))) })
+}
+
+// over makes worlds over nodes that listen starts.
+func over(t *testing.T, listen func(peer.Config) (*peer.Net, error)) Worlds {
+	nodes := make(map[int][]memnet.Link)
+	return func(cfg memnet.Config) *memnet.World {
+		n := cfg.N
+		if n == 0 {
+			n = max(3, len(cfg.Names))
+		}
+		if nodes[n] == nil {
+			nodes[n] = Links(t, n, listen)
+		}
+		cfg.Links = nodes[n]
+		return memnet.New(cfg)
 	}
 }
 

@@ -160,15 +160,13 @@ func TestAKilledPeerIsNoticedAtOnce(t *testing.T) {
 	if err := talk(nets, ch); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	between.Cut()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for i, n := range nets {
-		if _, err := n.Recv(t.Context(), mpc.PartyID(1-i), ch); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("link to hospital-%d lost", 2-i)) {
+		if _, err := n.Recv(ctx, mpc.PartyID(1-i), ch); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("link to hospital-%d lost", 2-i)) {
 			t.Errorf("got %v", err)
 		}
-	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 
@@ -180,15 +178,13 @@ func TestAStoppedPeerIsNoticedByADeadline(t *testing.T) {
 	if err := talk(nets, ch); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	between.Hold()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for i, n := range nets {
-		if _, err := n.Recv(t.Context(), mpc.PartyID(1-i), ch); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("hospital-%d", 2-i)) {
+		if _, err := n.Recv(ctx, mpc.PartyID(1-i), ch); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("hospital-%d", 2-i)) {
 			t.Errorf("got %v", err)
 		}
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 
@@ -207,7 +203,7 @@ func TestASilentLinkStaysUp(t *testing.T) {
 }
 
 func TestALostLinkComesAgain(t *testing.T) {
-	nets, between := two(t, brisk)
+	nets, between := two(t, patient)
 	for i := range byte(3) {
 		if err := talk(nets, admit(t, nets, i)); err != nil {
 			t.Fatal(err)
@@ -336,14 +332,15 @@ func TestWhatCannotStart(t *testing.T) {
 func TestClosingIsQuickAndComplete(t *testing.T) {
 	nets, between := two(t, brisk)
 	between.Hold()
-	began := time.Now()
-	for _, n := range nets {
-		if err := n.Close(); err != nil {
+	closed := make(chan error)
+	go func() { closed <- errors.Join(nets[0].Close(), nets[1].Close()) }()
+	select {
+	case err := <-closed:
+		if err != nil {
 			t.Error(err)
 		}
-	}
-	if took := time.Since(began); took > 8*time.Second {
-		t.Errorf("closing took %v", took)
+	case <-time.After(patience):
+		t.Fatal("closing waits for the peer")
 	}
 }
 

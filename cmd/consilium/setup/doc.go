@@ -5,5 +5,5 @@
 //
 // A member's directory holds identity.key, identity.crt, card.yaml, its
 // configuration and, once its operator approved it, study.roster; every roster
-// that was ever approved stays in rosters/.
+// that was ever approved stays in rosters/. That of a node holds vault.key besides.
 package setup

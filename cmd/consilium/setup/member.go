@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"consilium/job"
+	"consilium/node/vault"
 )
 
 // File names in a member's directory.
@@ -23,6 +24,7 @@ const (
 	CoordinatorConfig = "coordinator.yaml"
 	ClientConfig      = "client.yaml"
 	PolicyFile        = "policy.yaml"
+	VaultKeyFile      = "vault.key"
 )
 
 // Member says what a new member is called and where it is reached.
@@ -131,13 +133,17 @@ roster: %s
 roster_hash: "" # set by: consilium study approve
 policy: %s
 state: state
+vault_key: %s # opens this node's piece of the key that sites hold together
 listen: %q
 metrics: %q
 datasets: {} # name: path of a CSV or Parquet file
 timeout: 20s
 deadline: 10m
-`, m.Name, m.Name, RosterFile, PolicyFile, m.listen(), m.Metrics)
-	return d.card, d.write(dir, map[string]string{NodeConfig: config, PolicyFile: denyAll})
+`, m.Name, m.Name, RosterFile, PolicyFile, VaultKeyFile, m.listen(), m.Metrics)
+	if err := d.write(dir, map[string]string{NodeConfig: config, PolicyFile: denyAll}); err != nil {
+		return nil, err
+	}
+	return d.card, vault.MakeKey(filepath.Join(dir, VaultKeyFile))
 }
 
 const denyAll = `# What this node takes part in. Nothing is allowed that no rule allows.

@@ -9,6 +9,7 @@ import (
 
 	"consilium/examples"
 	"consilium/job"
+	"consilium/node/vault"
 )
 
 func exampleStudy(t *testing.T) *StudyFile {
@@ -92,6 +93,36 @@ func signedRoster(t *testing.T, version int, cards []*job.Card) *job.RosterFile 
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// Every node has a key for its vault, its own; nobody else has one.
+func TestNodesHaveVaultKeys(t *testing.T) {
+	dirs, cards := members(t)
+	keys := make(map[string]string)
+	for i, dir := range dirs {
+		path := filepath.Join(dir, VaultKeyFile)
+		if cards[i].Kind != job.KindNode {
+			if _, err := os.Stat(path); err == nil {
+				t.Errorf("%s has a vault key", cards[i].Name)
+			}
+			continue
+		}
+		if _, err := vault.LoadKey(path); err != nil {
+			t.Errorf("%s: %v", cards[i].Name, err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := keys[string(text)]; ok {
+			t.Errorf("%s has the vault key of %s", cards[i].Name, other)
+		}
+		keys[string(text)] = cards[i].Name
+		c, err := os.ReadFile(filepath.Join(dir, NodeConfig))
+		if err != nil || !strings.Contains(string(c), "\nvault_key: "+VaultKeyFile+" ") {
+			t.Errorf("the configuration of %s names no vault key: %v", cards[i].Name, err)
+		}
+	}
 }
 
 func TestEveryApprovedRosterIsKept(t *testing.T) {

@@ -1,0 +1,104 @@
+package protocols
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"consilium/job"
+	"consilium/mpc"
+	"consilium/mpc/mhe"
+)
+
+// keeping is a node that is asked to take its part in a job with what it keeps.
+type keeping struct {
+	*binding
+	self  string
+	vault Vault
+}
+
+// CheckVault says why this node, self, cannot take its part in a planned job with what
+// it keeps of the dataset: what a node asks before it accepts. The vault is nil at a
+// node that has no key for one. It says nothing of the other nodes' vaults, which may
+// differ: that the job itself finds out.
+func CheckVault(j *job.Job, p *Plan, r *job.Roster, self string, v Vault) error {
+	n := &keeping{&binding{job: j, roster: r, plan: p}, self, v}
+	switch {
+	case !p.usesVault(), !n.isSite() && !slices.Contains(p.beside, self):
+		return nil
+	case v == nil && p.keepsNothing(self):
+		return nil
+	case v == nil:
+		return errNoVaultKey
+	case p.custody != nil:
+		return p.custody.check(n)
+	}
+	return n.checkStored()
+}
+
+// errNoVaultKey says that a node can keep nothing.
+var errNoVaultKey = errors.New("this node has no vault key, and can keep neither a key of the sites nor what is deposited; its operator gives it one")
+
+// ReadsRows tells whether the sites read their files for the job. Where they do not,
+// Task.Data stays nil.
+func (p *Plan) ReadsRows() bool {
+	return p.scoring == nil && p.answers == nil && (p.custody == nil || p.custody == depositing{})
+}
+
+// usesVault tells whether the job concerns what nodes keep of the dataset.
+func (p *Plan) usesVault() bool { return p.custody != nil || p.answers != nil }
+
+// keepsNothing tells whether a node takes part in the job also if it keeps nothing.
+func (p *Plan) keepsNothing(self string) bool {
+	_, site := p.Dataset.Site(self)
+	return p.custody == withdrawing{} && !site
+}
+
+func (n *keeping) isSite() bool {
+	_, ok := n.plan.Dataset.Site(n.self)
+	return ok
+}
+
+func (n *keeping) index() mpc.PartyID { return mpc.PartyID(n.roster.NodeIndex(n.self)) }
+
+func (n *keeping) takesPart(node string) bool {
+	return slices.Contains(n.roster.Participants(n.job), node)
+}
+
+// checkStored is CheckVault for a stored job.
+func (n *keeping) checkStored() error {
+	stored, err := n.vault.Deposit()
+	if err != nil {
+		return err
+	}
+	defer stored.Close()
+	h, err := n.openDeposit(stored.Deposit())
+	if err != nil {
+		return err
+	}
+	if !n.isSite() && !slices.Contains(h.At, n.self) {
+		return fmt.Errorf("%s holds no rows of dataset %s and keeps none of its ciphertexts: leave it out of nodes", n.self, n.plan.Dataset.Name)
+	}
+	if !slices.ContainsFunc(h.At, n.takesPart) {
+		return fmt.Errorf("the deposit is kept at %s, and none of them takes part in the job: name one under nodes", strings.Join(h.At, ", "))
+	}
+	if _, err := n.plan.circuit(h.columns()); err != nil {
+		return err
+	}
+	if !n.isSite() {
+		return nil
+	}
+	e, budget, err := stored.Key()
+	if err != nil {
+		return err
+	}
+	defer e.Erase()
+	if err := n.plan.vault.fits(e, n.index()); err != nil {
+		return err
+	}
+	if need, left := n.plan.answers.Ciphertexts, budget.Left(); need > left {
+		return fmt.Errorf("%d ciphertexts to open, %d left: %w; run consilium rekey and deposit", need, left, mhe.ErrSpent)
+	}
+	return nil
+}
