@@ -62,7 +62,7 @@ func (c *cohort) study() (*job.Roster, *job.Job) {
 		d.Schema.Columns = append(d.Schema.Columns, c.columns[i].Column)
 	}
 	r := &job.Roster{
-		Study: "benchmark", Datasets: []job.Dataset{d},
+		Study: "benchmark", Nodes: []job.Node{{Name: "site"}}, Datasets: []job.Dataset{d},
 		Clients: []job.Client{{Name: "researcher", Recipient: recipient}},
 		// Of the least count that is compared at all: nothing is hidden in small runs.
 		Disclosure: job.Disclosure{MinCount: 1, AllowMinimum: true, AllowMaximum: true},

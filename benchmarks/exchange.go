@@ -1,90 +1,152 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	"consilium/mpc"
 	"consilium/mpc/rss"
+	"consilium/organ/policy"
+	"consilium/policies"
 	"consilium/protocols/match"
 )
 
-// An exchange is a pool of pairs. Time and bytes do not depend on who suits whom;
-// here about one donor in four suits a recipient.
+// Pairs of four hospitals exchange kidneys by the policy that comes with Consilium:
+// who suits whom is found, pairs that stand there twice are looked for, and cycles are
+// chosen. Time and bytes do not depend on who suits whom.
 
-const (
-	poolWords  = 3 // of antigens a pair
-	poolBits   = 60
-	poolCycle  = 3 // arcs of the longest cycle
-	poolGroups = 4
-	nameBits   = 32
-)
+const poolCycle = 3 // arcs of the longest cycle
 
-// donorGroup is 0 for what all recipients may be given, 1 and 2 for two kinds of
-// recipients and 3 for those who may be given anything.
-func donorGroup(i int) int64 { return min(below(4, i, 60), below(4, i, 61)) }
-
-// accepts is the mask of groups that pair i's recipient may be given.
-func accepts(i int) int64 { return []int64{0b1, 0b11, 0b101, 0b1111}[below(4, i, 62)] }
-
-// antigens are word k of a donor's six or so, of 180.
-func antigens(i, k int) int64 { return 1<<below(poolBits, i, 70+k) | 1<<below(poolBits, i, 80+k) }
-
-// unacceptable are word k of what a recipient may not be given: one antigen in eight.
-func unacceptable(i, k int) int64 {
-	return int64(noise(i, 90+k)&noise(i, 100+k)&noise(i, 110+k)) & (1<<poolBits - 1)
+var pairColumns = []string{
+	"pair", "recipient_abo", "unacceptable", "donor_abo",
+	"donor_hla_a_1", "donor_hla_a_2", "donor_hla_b_1", "donor_hla_b_2", "donor_hla_dr_1", "donor_hla_dr_2",
 }
 
-// suits says whether pair i's donor may give to pair j's recipient.
-func suits(i, j int) bool {
-	if i == j || accepts(j)>>donorGroup(i)&1 == 0 {
-		return false
+// pool is pairs in the clear.
+type pool struct {
+	program            *policy.Program
+	recipients, donors *policy.Rows
+}
+
+// drawnPool draws n pairs of which the donor does not suit the recipient.
+func drawnPool(n int) (*pool, error) {
+	text, err := policies.FS.ReadFile("kidney-exchange.yaml")
+	if err != nil {
+		return nil, err
 	}
-	for k := range poolWords {
-		if antigens(i, k)&unacceptable(j, k) != 0 {
-			return false
+	p, err := policy.Parse(text, policies.FS)
+	if err != nil {
+		return nil, err
+	}
+	from, err := newPopulation()
+	if err != nil {
+		return nil, err
+	}
+	var file bytes.Buffer
+	w := csv.NewWriter(&file)
+	_ = w.Write(pairColumns) // the error is that of Flush
+	for i := range 4*n + 64 {
+		recipient, donor := from.person(2*i), from.person(2*i+1)
+		_ = w.Write(slices.Concat(
+			[]string{strconv.Itoa(i + 1), recipient[1], recipient[len(recipient)-1], donor[1]}, donor[5:11]))
+	}
+	if w.Flush(); w.Error() != nil {
+		return nil, w.Error()
+	}
+	out := &pool{program: p.Program}
+	if out.recipients, err = p.ReadCandidates(bytes.NewReader(file.Bytes()), time.Now()); err != nil {
+		return nil, err
+	}
+	if out.donors, err = p.ReadDonors(bytes.NewReader(file.Bytes()), time.Now()); err != nil {
+		return nil, err
+	}
+	var kept []int
+	for i := range out.recipients.N {
+		if !out.arc(i, i) && len(kept) < n {
+			kept = append(kept, i)
 		}
 	}
-	return true
+	if len(kept) < n {
+		return nil, errors.New("too few pairs were drawn that do not suit each other")
+	}
+	out.recipients, out.donors = only(out.recipients, kept), only(out.donors, kept)
+	return out, nil
+}
+
+// only returns some of the rows.
+func only(r *policy.Rows, kept []int) *policy.Rows {
+	out := &policy.Rows{N: len(kept), Columns: make([][]int64, len(r.Columns))}
+	for k, c := range r.Columns {
+		for _, i := range kept {
+			out.Columns[k] = append(out.Columns[k], c[i])
+		}
+	}
+	return out
+}
+
+// arc says whether pair i's donor may give to pair j's recipient.
+func (p *pool) arc(i, j int) bool {
+	return p.program.Run(p.recipients.Row(j), p.donors.Row(i))[p.program.Eligible] == 1
 }
 
 // setupExchange chooses cycles of up to 3 arcs, or C, of N pairs.
 func setupExchange(d *dealer, n size) task {
-	p := &match.Pool{
-		N: n.rows, Groups: poolGroups, Words: poolWords, WordBits: poolBits, PseudonymBits: nameBits, MaxCycle: cmp.Or(n.cols, poolCycle),
-		Valid:         d.vec(n.rows, func(int) int64 { return 1 }),
-		DonorGroup:    d.vec(n.rows, donorGroup),
-		Accepts:       d.vec(n.rows, accepts),
-		DonorAntigens: d.vec(n.rows*poolWords, func(i int) int64 { return antigens(i/poolWords, i%poolWords) }),
-		Unacceptable:  d.vec(n.rows*poolWords, func(i int) int64 { return unacceptable(i/poolWords, i%poolWords) }),
-		Pseudonym:     d.vec(n.rows, func(i int) int64 { return int64(i) + 1 }),
+	limit := cmp.Or(n.cols, poolCycle)
+	p, err := drawnPool(n.rows)
+	if err != nil {
+		return task{
+			run:   func(s *mpc.Session) output { s.Fail(err); return output{} },
+			check: func(*checker, output) error { return err },
+		}
+	}
+	pairs := &match.Pairs{Program: p.program}
+	for h := range hospitals {
+		pairs.Sites = append(pairs.Sites, (h+1)*n.rows/hospitals-h*n.rows/hospitals)
+	}
+	for _, column := range p.recipients.Columns {
+		pairs.Recipients = append(pairs.Recipients, d.vec(n.rows, func(i int) int64 { return column[i] }))
+	}
+	for _, column := range p.donors.Columns {
+		pairs.Donors = append(pairs.Donors, d.vec(n.rows, func(i int) int64 { return column[i] }))
 	}
 	return task{
 		run: func(s *mpc.Session) output {
-			m := match.Exchange(s, p)
-			return output{vecs: []rss.Vec{m.Matched, m.To, m.From}}
+			flags, twice := pairs.Duplicates(s.Step("duplicates"))
+			m := match.Exchange(s.Step("exchange"), match.NewPool(s.Step("pool"), pairs, limit))
+			return output{vecs: slices.Concat([]rss.Vec{twice, m.Matched}, m.To, m.From, flags)}
 		},
-		check: func(c *checker, out output) error { return checkCycles(c, out, p.N, p.MaxCycle) },
+		check: func(c *checker, out output) error { return p.checkCycles(c, out, limit) },
 	}
 }
 
 // checkCycles wants disjoint cycles within the limit of pairs that suit each other.
-func checkCycles(c *checker, out output, n, limit int) error {
-	matched, to, from := c.open(out.vecs[0]), c.open(out.vecs[1]), c.open(out.vecs[2])
+func (p *pool) checkCycles(c *checker, out output, limit int) error {
+	twice, matched := c.open(out.vecs[0]), c.open(out.vecs[1])
+	to, from := c.open(out.vecs[2]), c.open(out.vecs[4])
 	if err := c.s.Err(); err != nil {
 		return err
 	}
+	if twice[0] != 0 {
+		return errors.New("wrong result: a pair stands there twice")
+	}
+	ids := slices.IndexFunc(p.program.Candidate, func(in policy.InputInfo) bool { return in.Name == "candidate.id" })
+	names := p.recipients.Columns[ids]
 	some := false
-	for i := range n {
+	for i := range names {
 		if matched[i] == 0 && to[i] == 0 && from[i] == 0 {
 			continue
 		}
 		some = true
 		at := i
 		for length := 1; ; length++ {
-			next := int(to[at]) - 1
-			if length > limit || next < 0 || next >= n || matched[at] != 1 || !suits(at, next) || int(from[next])-1 != at {
+			next := slices.Index(names, to[at])
+			if length > limit || next < 0 || matched[at] != 1 || !p.arc(at, next) || from[next] != names[at] {
 				return fmt.Errorf("wrong result: pair %d is in no cycle", i)
 			}
 			if at = next; at == i {
@@ -92,8 +154,11 @@ func checkCycles(c *checker, out output, n, limit int) error {
 			}
 		}
 	}
-	if !some {
+	if !some && len(names) >= enoughPairs {
 		return errors.New("wrong result: no cycle at all")
 	}
 	return nil
 }
+
+// enoughPairs have a cycle: fewer may have none.
+const enoughPairs = 20

@@ -28,6 +28,9 @@ var goals = []goal{
 	{"div", size{rows: 100_000}, 1},
 	{"sqrt", size{rows: 100_000}, 2},
 	{"match", size{rows: 100_000}, 0.4},
+	{"match-etkas", size{rows: 10_000}, 1},
+	{"match-etkas", size{rows: 100_000}, 5},
+	{"match-etkas-full", size{rows: 10_000}, 3},
 	{"dot", size{rows: 10_000_000}, 0},
 	{"shuffle", size{rows: 1_000_000}, 0},
 	{"topk", size{rows: 1_000_000}, 0},
@@ -41,6 +44,9 @@ var goals = []goal{
 	{"logistic", size{569, 30}, 2},
 	{"logistic", size{100_000, 12}, 25},
 	{"cox", size{10_000, 5}, 10},
+	{"exchange", size{rows: 40}, 2},
+	{"exchange", size{rows: 100}, 8},
+	{"exchange", size{rows: 200}, 90},
 }
 
 // series is how an operation's cost grows.

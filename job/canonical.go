@@ -26,7 +26,7 @@ func Conditions(p Predicate, s *Schema) []string {
 		return nil
 	}
 	var texts []string
-	for _, c := range (canonical{s}).all(p, false) {
+	for _, c := range distinct(canonical{s}.all(p, false), false) {
 		texts = append(texts, c.text)
 		for _, name := range c.present {
 			texts = append(texts, Present(name))
@@ -44,6 +44,8 @@ type clause struct {
 	text    string
 	present []string // the columns that have a value wherever it is true
 	bare    bool     // it says of a column that it has a value, and nothing else
+	of      []clause // those that all, or of which one, must be true; nil of a comparison
+	or      bool     // one of them
 }
 
 // canonical makes conditions of predicates, or of their negations. It pushes these down
@@ -92,7 +94,7 @@ func (c canonical) any(p Predicate, not bool) []clause {
 // together is one condition of all. It leaves out that a column has a value where
 // another of them cannot be true without.
 func (c canonical) together(p Predicate, not bool) clause {
-	list := distinct(c.all(p, not))
+	list := distinct(c.all(p, not), false)
 	var out clause
 	for _, t := range list {
 		if !t.bare {
@@ -106,17 +108,17 @@ func (c canonical) together(p Predicate, not bool) clause {
 	if len(list) == 1 {
 		return list[0]
 	}
-	out.text = joined(list, " AND ")
+	out.text, out.of = joined(list, " AND "), list
 	return out
 }
 
 // either is one condition of which one must be true.
 func (c canonical) either(p Predicate, not bool) clause {
-	list := distinct(c.any(p, not))
+	list := distinct(c.any(p, not), true)
 	if len(list) == 1 {
 		return list[0]
 	}
-	out := clause{text: "(" + joined(list, " OR ") + ")"}
+	out := clause{text: "(" + joined(list, " OR ") + ")", of: list, or: true}
 	for _, name := range list[0].present {
 		if !slices.ContainsFunc(list, func(t clause) bool { return !slices.Contains(t.present, name) }) {
 			out.present = append(out.present, name)
@@ -125,7 +127,18 @@ func (c canonical) either(p Predicate, not bool) clause {
 	return out
 }
 
-func distinct(list []clause) []clause {
+// distinct sorts conditions that stand side by side, each once. One of them that is
+// made of several of the same kind, because what stood beside them there was the same
+// again, is these.
+func distinct(parts []clause, or bool) []clause {
+	var list []clause
+	for _, t := range parts {
+		if t.of != nil && t.or == or {
+			list = append(list, t.of...)
+		} else {
+			list = append(list, t)
+		}
+	}
 	slices.SortFunc(list, func(a, b clause) int { return cmp.Compare(a.text, b.text) })
 	return slices.CompactFunc(list, func(a, b clause) bool { return a.text == b.text })
 }
@@ -143,7 +156,7 @@ func (c canonical) test(p Predicate, not bool) clause {
 	switch p := p.(type) {
 	case IsNull:
 		if not {
-			return clause{Present(p.Column), []string{p.Column}, true}
+			return clause{text: Present(p.Column), present: []string{p.Column}, bare: true}
 		}
 		return clause{text: Identifier(p.Column) + " IS NULL"}
 	case Compare:

@@ -38,7 +38,10 @@ type Roster struct {
 	Overlay     Overlay     `yaml:"overlay,omitempty"`
 	Nodes       []Node      `yaml:"nodes"`
 	Clients     []Client    `yaml:"clients"`
+	Policies    []Policy    `yaml:"policies,omitempty"`
 	Datasets    []Dataset   `yaml:"datasets"`
+
+	derived *derived // of a roster that was read from its file
 }
 
 // Admin is who signs the roster. Its key stands in the file itself, so the
@@ -97,7 +100,8 @@ type Dataset struct {
 	Title  string `yaml:"title,omitempty"`
 	Sites  []Site `yaml:"sites"`
 	Vault  Vault  `yaml:"vault,omitempty"`
-	Schema Schema `yaml:"schema"`
+	Schema Schema `yaml:"schema,omitempty"`
+	List   List   `yaml:"list,omitempty"` // in place of a schema
 }
 
 // Vault says how the sites of a dataset keep it encrypted under a key that they
@@ -211,6 +215,7 @@ func ParseRoster(file []byte) (*RosterFile, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
+	r.derived = &derived{values: map[string]any{}}
 	return &RosterFile{Bytes: bytes.Clone(file), Roster: &r, Hash: sha256.Sum256(file)}, nil
 }
 

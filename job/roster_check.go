@@ -40,6 +40,9 @@ func (r *Roster) check() error {
 	if err := r.checkParties(); err != nil {
 		return err
 	}
+	if err := r.checkPolicies(); err != nil {
+		return err
+	}
 	return r.checkDatasets()
 }
 
@@ -175,6 +178,9 @@ func (r *Roster) checkDataset(d *Dataset) error {
 		if s.Rows < 1 || s.Rows > maxRows {
 			return fmt.Errorf("site %s declares %d rows: declare 1 to %d, at least as many as its file has", s.Node, s.Rows, maxRows)
 		}
+	}
+	if d.IsList() {
+		return r.checkList(d)
 	}
 	if v := d.Vault; v.Quorum != 0 && (v.Quorum < 2 || v.Quorum > len(d.Sites)) {
 		return fmt.Errorf("vault quorum is %d: use 2 to %d, the number of its sites", v.Quorum, len(d.Sites))

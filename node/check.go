@@ -39,6 +39,9 @@ func checkSetup(c *Config, log *slog.Logger) (*setup, error) {
 	if err := checkIdentity(c, identity, roster.Roster); err != nil {
 		return nil, err
 	}
+	if err := protocols.CheckLists(roster.Roster); err != nil {
+		return nil, fmt.Errorf("roster: %w", err)
+	}
 	data, err := newDatasets(c, roster.Roster)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 
 	"consilium/job"
 	"consilium/node/source"
+	"consilium/organ/policy"
 )
 
 // datasets are the files of which the roster makes this node a site.
@@ -28,8 +29,9 @@ type datasets struct {
 type file struct {
 	dataset string
 	path    string
-	schema  *job.Schema
 	rows    int // declared in the roster
+	schema  *job.Schema
+	list    *list // in place of a schema
 
 	header func(context.Context) error // holds the file's header against the schema
 
@@ -55,11 +57,18 @@ func newDatasets(c *Config, r *job.Roster) (*datasets, error) {
 		if !ok {
 			return nil, fmt.Errorf("datasets: the roster does not make %s a site of dataset %s; take it out of the configuration, or have the roster changed", c.Name, name)
 		}
-		if err := readable(c.Datasets[name]); err != nil {
+		err := readable(c.Datasets[name])
+		if err != nil {
 			return nil, fmt.Errorf("datasets: %s: %w; put the file there or mend the path", name, err)
 		}
 		f := &file{dataset: name, path: c.Datasets[name], schema: &set.Schema, rows: site.Rows}
 		f.header = f.checkHeader
+		if set.IsList() {
+			if f.list, err = newList(r, set); err != nil {
+				return nil, err
+			}
+			f.header = f.checkListHeader
+		}
 		d.files[name] = f
 	}
 	for i := range r.Datasets {
@@ -95,6 +104,11 @@ func (d *datasets) names() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// holdsAny tells whether this node is a site of one of the datasets.
+func (d *datasets) holdsAny(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return d.files[name] != nil })
 }
 
 // available returns nil when this node is no site of the dataset, or has a file
@@ -174,6 +188,10 @@ func (d *datasets) check(ctx context.Context, log *slog.Logger) {
 }
 
 func (f *file) check(ctx context.Context) error {
+	if f.list != nil {
+		_, err := f.list.read(f, time.Now())
+		return err
+	}
 	s, err := source.Open(ctx, f.path, f.schema, f.rows)
 	if err != nil {
 		return err
@@ -190,7 +208,11 @@ func (f *file) publicError(ctx context.Context, err error, log *slog.Logger) err
 	log.Error("the file cannot be used", "dataset", f.dataset, "file", f.path, "error", line(err.Error()))
 	kind := "cannot be used"
 	var cells *source.CellErrors
-	if errors.As(err, &cells) {
+	var row *policy.RowError
+	switch {
+	case errors.As(err, &row):
+		kind = "does not fit the policy"
+	case errors.As(err, &cells):
 		kind = "does not match the schema"
 	}
 	return fmt.Errorf("its file for dataset %s %s; its operator's log says where", f.dataset, kind)

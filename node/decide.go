@@ -31,9 +31,9 @@ type decider struct {
 // offer is a job that this node would take part in, if its file is there.
 type offer struct {
 	record *Record
-	nonce  []byte // the signer's, consumed with the decision
-	reads  bool   // whether a site's file is read
-	budget Budget // of the policy as it was when the job was judged
+	nonce  []byte   // the signer's, consumed with the decision
+	reads  []string // datasets whose files are read at their sites
+	budget Budget   // of the policy as it was when the job was judged
 }
 
 // consider answers an offered job, which came with an attachment or none, as far as no file is needed: it returns either
@@ -102,11 +102,19 @@ func (d *decider) judge(j *job.Job, o *offer) error {
 	if err := policy.Decide(record.Signer, record.Recipient, plan, j); err != nil {
 		return withHint(err, d.identity)
 	}
-	o.budget, o.reads = policy.Budget, plan.ReadsRows()
+	o.budget, o.reads = policy.Budget, reads(plan)
 	if model, _, ok := plan.Scored(); ok { // after the policy: not everybody may hear of models
 		return plan.CheckScore(d.models[model], slices.Sorted(maps.Keys(d.models)), record.attachment)
 	}
 	return d.checkVault(j, plan)
+}
+
+// reads lists the datasets whose files a job reads at their sites.
+func reads(plan *protocols.Plan) []string {
+	if plan.ReadsRows() {
+		return []string{plan.Dataset.Name}
+	}
+	return plan.Lists()
 }
 
 // checkVault refuses a job that this node cannot take its part in with what it keeps.

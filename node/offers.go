@@ -64,8 +64,10 @@ func (n *Node) settle(o *offer) {
 	}
 	n.offers.group.Go(func() {
 		var problem error
-		if o.reads {
-			problem = n.data.available(n.ctx, o.record.Dataset, n.log)
+		for _, name := range o.reads {
+			if problem == nil {
+				problem = n.data.available(n.ctx, name, n.log)
+			}
 		}
 		if n.ctx.Err() != nil {
 			n.offers.close(id)

@@ -90,13 +90,25 @@ func (p *Policy) Check(r *job.Roster) error {
 	for _, column := range p.DenyColumns {
 		known := slices.ContainsFunc(r.Datasets, func(d job.Dataset) bool {
 			_, ok := d.Schema.Column(column)
-			return ok
+			return ok || slices.Contains(listColumns(r, &d), column)
 		})
 		if !known {
 			return fmt.Errorf("deny_columns names %q, a column of no dataset of study %s; mend the name or take it out", column, r.Study)
 		}
 	}
 	return nil
+}
+
+// listColumns are the columns of a dataset that is a list.
+func listColumns(r *job.Roster, d *job.Dataset) []string {
+	if !d.IsList() {
+		return nil
+	}
+	p, err := protocols.PolicyOf(r, d.List.Policy)
+	if err != nil {
+		return nil // checkSetup refuses such a roster
+	}
+	return protocols.ListColumns(p, d.List.Side)
 }
 
 // Unknown lists the clients and datasets in allow rules that the roster does

@@ -51,6 +51,7 @@ type run struct {
 	confirm, session mpc.SessionID
 	dataset          string
 	reads            bool // whether a site's file is read
+	lists            bool // whether lists are read here
 	began            time.Time
 	log              *slog.Logger
 }
@@ -99,6 +100,9 @@ func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedSha
 			defer data.close()
 			r.task.Data = data
 		}
+	}
+	if r.lists {
+		r.task.List = &siteLists{n.data, r.log}
 	}
 	return r.task.Run(ctx)
 }

@@ -61,6 +61,7 @@ type Plan struct {
 	beside   []string     // nodes that are no sites and have a part in a job on vaults
 	columns  []string     // that a deposit touches
 	scoring  *scoring     // of a private score, which has nothing but this
+	lists    []string     // that a match reads
 }
 
 // Output declares one vector of 128-bit integers that is revealed to the recipient.

@@ -43,8 +43,11 @@ var errNoVaultKey = errors.New("this node has no vault key, and can keep neither
 // ReadsRows tells whether the sites read their files for the job. Where they do not,
 // Task.Data stays nil.
 func (p *Plan) ReadsRows() bool {
-	return p.scoring == nil && p.answers == nil && (p.custody == nil || p.custody == depositing{})
+	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && (p.custody == nil || p.custody == depositing{})
 }
+
+// Lists returns the datasets that are read as lists for the job: see Task.List.
+func (p *Plan) Lists() []string { return p.lists }
 
 // usesVault tells whether the job concerns what nodes keep of the dataset.
 func (p *Plan) usesVault() bool { return p.custody != nil || p.answers != nil }

@@ -161,7 +161,8 @@ func (c Correlation) PlanSums(j *job.Job, d *job.Dataset, rules job.Disclosure) 
 	return p, nil
 }
 
-// FinishSums implements Summarizer.
+// FinishSums implements Summarizer. The covariances, which follow from what is
+// revealed with this engine, are there too.
 func (Correlation) FinishSums(p *Plan, sums Opened) (*Result, error) {
 	c := p.Detail.(correlating)
 	x, err := c.clear(p, sums)
@@ -171,27 +172,51 @@ func (Correlation) FinishSums(p *Plan, sums Opened) (*Result, error) {
 	if end := p.ending(x.rows, map[string]bool{statusFewRows: x.rows < 2, statusSingular: slices.Contains(x.varies(), false)}); end != nil {
 		return end, nil
 	}
-	return c.result(p, x.rows, x.correlations()), nil
+	r := c.result(p, x.rows, x.correlations())
+	covariances := x.covariances(c.terms)
+	r.Value.(map[string]any)["covariance"] = figuresOf(covariances)
+	r.Tables = append(r.Tables, Table{
+		Title: "Covariances", Header: slices.Insert(c.numeric(), 0, ""),
+		Rows:  c.matrixRows(covariances, significant),
+		Notes: []string{"In the columns' units; variances on the diagonal, with n - 1."},
+	})
+	return r, nil
 }
 
 // result tells of n rows.
 func (c correlating) result(p *Plan, n int64, matrix [][]float64) *Result {
-	value := make([]any, len(matrix))
 	table := Table{
 		Title:  properName(c.method) + " correlations",
 		Header: slices.Insert(c.numeric(), 0, ""),
+		Rows:   c.matrixRows(matrix, func(r float64) string { return strconv.FormatFloat(r, 'f', maxDecimals, 64) }),
 		Notes:  []string{filterNote(p), fmt.Sprintf("n = %d; rows with a missing value in any of these columns are left out.", n)},
 	}
+	return &Result{Status: statusOK, Value: map[string]any{"n": n, "matrix": figuresOf(matrix)}, Tables: []Table{table}}
+}
+
+// matrixRows prints a matrix of the terms.
+func (c correlating) matrixRows(matrix [][]float64, text func(float64) string) [][]string {
+	rows := make([][]string, len(matrix))
 	for i, row := range matrix {
-		figures, cells := make([]any, len(row)), []string{c.terms[i].name}
-		for j, r := range row {
-			figures[j] = r
-			cells = append(cells, strconv.FormatFloat(r, 'f', maxDecimals, 64))
+		rows[i] = []string{c.terms[i].name}
+		for _, x := range row {
+			rows[i] = append(rows[i], text(x))
+		}
+	}
+	return rows
+}
+
+// figuresOf is a matrix as a result holds it.
+func figuresOf(matrix [][]float64) []any {
+	value := make([]any, len(matrix))
+	for i, row := range matrix {
+		figures := make([]any, len(row))
+		for j, x := range row {
+			figures[j] = x
 		}
 		value[i] = figures
-		table.Rows = append(table.Rows, cells)
 	}
-	return &Result{Status: statusOK, Value: map[string]any{"n": n, "matrix": value}, Tables: []Table{table}}
+	return value
 }
 
 // correlationMatrix reads the correlations of p columns.

@@ -63,7 +63,7 @@ func planCustody(c custody, j *job.Job, r *job.Roster) (*Plan, error) {
 	case j.Where != "":
 		return nil, fmt.Errorf("%s concerns all rows; leave out where, and name conditions as filters of a deposit", c.name())
 	}
-	d, err := checkStudy(j, r)
+	d, err := checkTable(j, r)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,7 @@ func (depositing) perform(w *work, s *mpc.Session) ([]word, Change) {
 		return nil, nil
 	}
 	c.carry(at)
+	mpc.Meet(at.Step("carried"), w.members()) // sites have files of different lengths
 	manifests, signatures := c.sign(s.Step(stepCompute))
 	if s.Err() != nil {
 		return nil, c.change

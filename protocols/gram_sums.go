@@ -99,6 +99,19 @@ func (x *gramInClear) correlations() [][]float64 {
 	return out
 }
 
+// covariances are those of all pairs of terms, in the columns' units.
+func (x *gramInClear) covariances(terms []term) [][]float64 {
+	out := make([][]float64, len(x.centred))
+	less := new(big.Int).Sub(x.n, big.NewInt(1))
+	for i, row := range x.centred {
+		for j, c := range row {
+			steps := new(big.Rat).Mul(terms[i].column.StepRat(), terms[j].column.StepRat())
+			out[i] = append(out[i], quotient(product(c, steps.Num()), product(x.n, less, steps.Denom())))
+		}
+	}
+	return out
+}
+
 // only returns what there is of those terms.
 func (x *gramInClear) only(terms []int) *gramInClear {
 	out := &gramInClear{rows: x.rows, n: x.n, sum: those(x.sum, terms), levels: x.levels}

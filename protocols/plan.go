@@ -32,7 +32,7 @@ func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
 }
 
 func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
-	d, err := checkStudy(j, r)
+	d, err := checkTable(j, r)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +92,15 @@ func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 		return nil, errors.New("the job's recipient key belongs to no client of the roster; results go to the study's clients only")
 	}
 	return d, nil
+}
+
+// checkTable is checkStudy for what asks of a table, not of a list.
+func checkTable(j *job.Job, r *job.Roster) (*job.Dataset, error) {
+	d, err := checkStudy(j, r)
+	if err == nil && d.IsList() {
+		return nil, errList(d)
+	}
+	return d, err
 }
 
 // checkParticipants refuses a job in which somebody takes no part without whom it

@@ -64,5 +64,8 @@ func Lookup(name string) (Analysis, error) {
 	if slices.Contains(planned(), name) {
 		return nil, &Unsupported{What: fmt.Sprintf("analysis %q", name), Hint: "it has " + strings.Join(known, ", ")}
 	}
+	for _, c := range custodies() { // PlanJob has these
+		known = append(known, c.name())
+	}
 	return nil, fmt.Errorf("there is no analysis %.64q: %s", name, job.Near(name, known))
 }

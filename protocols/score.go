@@ -80,7 +80,7 @@ func newScoring(d *job.Dataset, features []string, rows int) (*scoring, error) {
 
 // planScore is PlanJob for a private score.
 func planScore(j *job.Job, r *job.Roster) (*Plan, error) {
-	d, err := checkStudy(j, r)
+	d, err := checkTable(j, r)
 	if err != nil {
 		return nil, err
 	}

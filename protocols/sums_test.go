@@ -170,9 +170,42 @@ func checkEngines(t testing.TB, s *study, a ask) {
 			delete(expect.(map[string]any), name)
 		}
 	}
+	if a.analysis == "correlation" {
+		s.checkCovariances(t, a, got)
+	}
 	sameFigures(t, fmt.Sprint(a), got.Value, expect)
 	if a.analysis != "describe" && len(got.Tables) != len(want.Tables) {
 		t.Errorf("%v: %d tables, on shares %d", a, len(got.Tables), len(want.Tables))
+	}
+}
+
+// checkCovariances holds the covariances, which the engine mhe alone gives, against
+// the correlations and the variances of a description of the same rows, and takes
+// them away.
+func (s *study) checkCovariances(t testing.TB, a ask, r *Result) {
+	t.Helper()
+	value := r.Value.(map[string]any)
+	matrix, covariance := value["matrix"].([]any), value["covariance"].([]any)
+	delete(value, "covariance")
+	r.Tables = r.Tables[:1]
+	var args struct{ Columns []string }
+	if err := json.Unmarshal([]byte(a.args), &args); err != nil {
+		t.Fatal(err)
+	}
+	complete := ask{a.dataset, "describe", strings.Join(args.Columns, " IS NOT NULL AND ") + " IS NOT NULL", a.args}
+	described := s.fromSums(complete).Value.(map[string]any)
+	at := func(m []any, i, j int) float64 { return m[i].([]any)[j].(float64) }
+	for i, name := range args.Columns {
+		variance := described[name].(map[string]any)["variance"].(float64)
+		for j := range args.Columns {
+			want := at(matrix, i, j) * math.Sqrt(at(covariance, i, i)*at(covariance, j, j))
+			if i == j {
+				want = variance
+			}
+			if got := at(covariance, i, j); !(math.Abs(got-want) <= 1e-9*math.Sqrt(at(covariance, i, i)*at(covariance, j, j))) {
+				t.Errorf("%v: covariance of %s and %s is %v, want %v", a, name, args.Columns[j], got, want)
+			}
+		}
 	}
 }
 

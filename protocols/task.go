@@ -25,6 +25,9 @@ type Task struct {
 	// Data is this site's own rows; nil when the node holds none of the dataset, or the
 	// job does not read them: see Plan.ReadsRows.
 	Data SiteData
+	// List is this site's own rows of lists; nil when the job reads none here: see
+	// Plan.Lists.
+	List ListData
 	// Vault is what this node keeps of the dataset under engine mhe; nil when it keeps
 	// nothing.
 	Vault Vault

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"consilium/client/render"
 	"consilium/job"
+	"consilium/node"
 	"consilium/node/source"
 	"consilium/protocols"
 )
@@ -48,7 +50,16 @@ func listDatasets(cmd *cobra.Command, dir string) error {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		if err := render.Table(out, datasetTable(&c.Roster().Roster.Datasets[i]), pageOf(out)); err != nil {
+		d := &c.Roster().Roster.Datasets[i]
+		table := datasetTable
+		if d.IsList() {
+			table = listTable
+		}
+		t, err := table(c.Roster().Roster, d)
+		if err != nil {
+			return err
+		}
+		if err := render.Table(out, t, pageOf(out)); err != nil {
 			return err
 		}
 	}
@@ -56,13 +67,10 @@ func listDatasets(cmd *cobra.Command, dir string) error {
 }
 
 // datasetTable shows one dataset's schema and sites.
-func datasetTable(d *job.Dataset) protocols.Table {
+func datasetTable(_ *job.Roster, d *job.Dataset) (protocols.Table, error) {
 	t := protocols.Table{
-		Title:  "Dataset " + d.Name,
+		Title:  titled(d),
 		Header: []string{"Column", "Type", "Unit", "Range", "Step", "Categories", "Description"},
-	}
-	if d.Title != "" {
-		t.Title += ": " + d.Title
 	}
 	for i := range d.Schema.Columns {
 		c := &d.Schema.Columns[i]
@@ -73,14 +81,46 @@ func datasetTable(d *job.Dataset) protocols.Table {
 		t.Rows = append(t.Rows, []string{c.Name, string(c.Type), c.Unit, span, c.Step, categories(c), c.Description})
 	}
 	t = withoutEmptyColumns(t)
-	rows := 0
+	t.Notes = []string{declared(d)}
+	return t, nil
+}
+
+// listTable shows one list's inputs, as its policy declares them, and sites.
+func listTable(r *job.Roster, d *job.Dataset) (protocols.Table, error) {
+	t := protocols.Table{Title: titled(d), Header: []string{"Column", "Input", "Type", "Range", "Step", "Values", "Remark"}}
+	p, err := protocols.PolicyOf(r, d.List.Policy)
+	if err != nil {
+		return t, err
+	}
+	for _, in := range protocols.ListInputs(p, d.List.Side) {
+		span, values := "", strings.Join(in.Values, ", ")
+		if in.Min+in.Max != "" {
+			span = in.Min + " to " + in.Max
+		}
+		if len(in.Loci) > 0 {
+			values = "antigens of " + strings.Join(in.Loci, ", ")
+		}
+		t.Rows = append(t.Rows, []string{strings.Join(in.Columns, ", "), in.Name, in.Type, span, in.Step, values, in.Remark})
+	}
+	t = withoutEmptyColumns(t)
+	t.Notes = []string{declared(d), fmt.Sprintf("A list of %ss by policy %s, version %s, hash %s.", d.List.Side, p.Name, p.Version, p.Hash)}
+	return t, nil
+}
+
+func titled(d *job.Dataset) string {
+	if d.Title == "" {
+		return "Dataset " + d.Name
+	}
+	return "Dataset " + d.Name + ": " + d.Title
+}
+
+// declared says how many rows the sites declare.
+func declared(d *job.Dataset) string {
 	var sites []string
 	for _, s := range d.Sites {
-		rows += s.Rows
 		sites = append(sites, fmt.Sprintf("%s %d", s.Node, s.Rows))
 	}
-	t.Notes = []string{fmt.Sprintf("%d rows declared: %s.", rows, strings.Join(sites, ", "))}
-	return t
+	return fmt.Sprintf("%d rows declared: %s.", d.Rows(), strings.Join(sites, ", "))
 }
 
 // categories lists the first few.
@@ -215,6 +255,9 @@ func checkFile(cmd *cobra.Command, o checkOptions, path string) (err error) {
 		}
 		rows, against = site.Rows, "the schema and the "+strconv.Itoa(site.Rows)+" declared rows"
 	}
+	if d.IsList() {
+		return checkList(cmd, file.Roster, d, path, rows)
+	}
 	s, err := source.Open(cmd.Context(), path, &d.Schema, rows)
 	if err != nil {
 		return err
@@ -224,6 +267,19 @@ func checkFile(cmd *cobra.Command, o checkOptions, path string) (err error) {
 		return spreadCells(cmd.OutOrStdout(), err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s fits %s of dataset %s\n", path, against, d.Name)
+	return err
+}
+
+// checkList checks a file of a list as its node would read it today.
+func checkList(cmd *cobra.Command, r *job.Roster, d *job.Dataset, path string, rows int) error {
+	n, err := node.CheckList(r, d, path, rows, time.Now())
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintln(cmd.ErrOrStderr(), strings.TrimSuffix(line, "\n"))
+		}
+		return fmt.Errorf("%s does not fit policy %s: mend the rows that are named above", path, d.List.Policy)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s fits dataset %s: %d rows, read by policy %s\n", path, d.Name, n, d.List.Policy)
 	return err
 }
 

@@ -68,8 +68,14 @@ const (
 // (none where the text is empty), each process behind the wiretap.
 func newWorld(t *testing.T, files ...string) *world {
 	t.Helper()
+	return newVaultWorld(t, job.Vault{}, files...)
+}
+
+// newVaultWorld is newWorld with a vault of that kind.
+func newVaultWorld(t *testing.T, vault job.Vault, files ...string) *world {
+	t.Helper()
 	dir := t.TempDir()
-	dataset := job.Dataset{Name: "visits", Schema: testSchema}
+	dataset := job.Dataset{Name: "visits", Schema: testSchema, Vault: vault}
 	at := make(map[string]string)
 	for i, text := range files {
 		if text == "" {

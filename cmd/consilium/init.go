@@ -121,6 +121,9 @@ func createExample(dir string, proxy func(member, listen string) (string, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := study.Bundle(data); err != nil {
+		return nil, err
+	}
 	return localnet.Create(dir, localnet.Spec{
 		Study: study, Nodes: 5, Files: siteFiles(study.Datasets, filepath.Join(data, "data")),
 		Timeout: localTimeout, Deadline: localDeadline, Proxy: proxy,

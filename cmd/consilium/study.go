@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"consilium/cmd/consilium/setup"
 	"consilium/job"
+	"consilium/protocols"
 )
 
 func newStudyCommand() *cobra.Command {
@@ -48,6 +50,9 @@ and approves it. A change is a new version that every operator approves again.
 			if err := r.Check(); err != nil { // before a founder's key is made for nothing
 				return err
 			}
+			if err := protocols.CheckLists(r); err != nil {
+				return err
+			}
 			key, err := setup.Admin(admin)
 			if err != nil {
 				return err
@@ -81,6 +86,9 @@ func studyRoster(from string, version int, cards []string) (*job.Roster, error) 
 	}
 	study, err := setup.ParseStudyFile(text)
 	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	if err := study.Bundle(filepath.Dir(from)); err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	members, err := setup.ReadCards(cards)
@@ -166,12 +174,18 @@ func showRoster(out io.Writer, f *job.RosterFile) error {
 	if r.Overlay != "" {
 		fmt.Fprintf(&b, "  overlay      %s\n", r.Overlay)
 	}
+	for _, p := range r.Policies {
+		fmt.Fprintf(&b, "  policy       %-20s hash %s\n", p.Name, p.Hash())
+	}
 	for _, d := range r.Datasets {
 		sites := make([]string, len(d.Sites))
 		for i, s := range d.Sites {
 			sites[i] = fmt.Sprintf("%s (%d rows)", s.Node, s.Rows)
 		}
 		fmt.Fprintf(&b, "  dataset      %-20s at %s\n", d.Name, strings.Join(sites, ", "))
+		if d.IsList() {
+			fmt.Fprintf(&b, "    list of %ss by policy %s\n", d.List.Side, d.List.Policy)
+		}
 		for _, c := range d.Schema.Columns {
 			fmt.Fprintf(&b, "    %s\n", columnLine(&c))
 		}

@@ -406,8 +406,9 @@ func (e *Epoch) answer(s *mpc.Session, o Options, b *Budget, c Circuit, inputs [
 		return Part{}, err
 	}
 	defer secret.Erase()
+	// One may fetch and compute for longer than others wait for a frame.
 	digest := e.digest(c, inputs)
-	if !mpc.Echo(s.Step("inputs"), o.Tree.Members(), digest[:], "key epoch, circuit or manifests") {
+	if !mpc.Meet(s.Step("ready"), o.Tree.Members()) || !mpc.Echo(s.Step("inputs"), o.Tree.Members(), digest[:], "key epoch, circuit or manifests") {
 		return Part{}, nil
 	}
 	sums, err := e.evaluate(c, inputs)
@@ -418,6 +419,9 @@ func (e *Epoch) answer(s *mpc.Session, o Options, b *Budget, c Circuit, inputs [
 	veils, err := a.veils(key)
 	if err != nil {
 		return Part{}, err
+	}
+	if !mpc.Meet(s.Step("computed"), o.Tree.Members()) {
+		return Part{}, nil
 	}
 	if err := b.Charge(a.Ciphertexts); err != nil {
 		return Part{}, err

@@ -157,10 +157,10 @@ func (w ward) checked(t *testing.T, want []*big.Int) ([]mhe.Part, *memnet.World)
 
 func TestSumsDoNotDependOnTheTree(t *testing.T) {
 	linktest.Each(t, func(t *testing.T, worlds linktest.Worlds) {
-		l := layout(t, 300, 70, 12)
+		l := layout(t, 300, 70, 7)
 		own, want := vectors(l)
 		for _, treeOnly := range []bool{false, true} {
-			for _, branching := range []int{1, 2, 3, 11} {
+			for _, branching := range []int{1, 2, 3, 6} {
 				t.Run(fmt.Sprintf("branching %d, tree only %v", branching, treeOnly), func(t *testing.T) {
 					w := ward{worlds: worlds, layout: l, branching: branching, treeOnly: treeOnly, vectors: own}
 					parts, _ := w.checked(t, want)

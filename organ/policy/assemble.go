@@ -99,13 +99,12 @@ func (a *assembly) assemble() (*Program, error) {
 		p.Eligible = a.and(p.Eligible, a.present(a.donor))
 	}
 	if a.policy.Kind == Rank {
-		if err := a.rank(); err != nil {
-			return nil, err
-		}
-	} else if a.policy.Weight != "" {
-		if p.Weight, p.WeightStep, err = a.amount(a.policy.Weight); err != nil {
-			return nil, fmt.Errorf("weight: %w", err)
-		}
+		err = a.rank()
+	} else {
+		err = a.exchange()
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := a.entitlement(); err != nil {
 		return nil, err
@@ -141,6 +140,27 @@ func (a *assembly) conditions(what string, list []Condition, every *[]int) (int,
 		}
 	}
 	return all, nil
+}
+
+// exchange compiles the weight and finds what pairs are named by.
+func (a *assembly) exchange() error {
+	p := &a.program
+	i := slices.IndexFunc(a.candidate.variables, func(v *variable) bool { return v.input.Type == typeID })
+	if i < 0 {
+		return errors.New("candidate: no input is of type id: declare one, by which results name pairs")
+	}
+	id, err := a.read(a.candidate.variables[i])
+	if err != nil {
+		return err
+	}
+	p.ID, _ = a.settle(id)
+	if a.policy.Weight == "" {
+		return nil
+	}
+	if p.Weight, p.WeightStep, err = a.amount(a.policy.Weight); err != nil {
+		return fmt.Errorf("weight: %w", err)
+	}
+	return nil
 }
 
 // rank compiles tiers, points and order.
@@ -311,9 +331,9 @@ func (a *assembly) show(name string) error {
 // finish drops what nothing needs, and numbers the inputs that remain.
 func (a *assembly) finish() {
 	p := &a.program
-	places := []*int{&p.Eligible}
+	places := []*int{&p.Eligible, &p.ID}
 	if a.policy.Kind == Rank {
-		places = append(places, &p.Tier, &p.Points, &p.ID)
+		places = append(places, &p.Tier, &p.Points)
 		for i := range p.Sort {
 			places = append(places, &p.Sort[i])
 		}

@@ -139,7 +139,7 @@ func TestExpressionsAreExact(t *testing.T) {
 		for range 5 {
 			x, y, z := rapid.Int64Range(-12, 12).Draw(t, "x"), rapid.Int64Range(-4, 5).Draw(t, "y"), rapid.Int64Range(0, 10).Draw(t, "z")
 			in := map[string]*big.Rat{"candidate.x": big.NewRat(x, 4), "candidate.y": big.NewRat(y, 1), "donor.z": big.NewRat(z, 10)}
-			codes := map[string]int64{"candidate.x": x, "candidate.y": y, "donor.z": z, "candidate.present": 1, "donor.present": 1}
+			codes := map[string]int64{"candidate.id": 1, "candidate.x": x, "candidate.y": y, "donor.z": z, "candidate.present": 1, "donor.present": 1}
 			pick := func(inputs []InputInfo) []int64 {
 				out := make([]int64, len(inputs))
 				for i, info := range inputs {

@@ -128,6 +128,7 @@ type Program struct {
 	// rows that are none has 0 there (Rows.Pad), and what else must not count may
 	// get it.
 	Eligible int
+	ID       int // the candidate's id; in policies of kind Exchange the pair's
 
 	// Policies of kind Rank:
 
@@ -135,7 +136,6 @@ type Program struct {
 	Tier   int      // 0 is the best; only where Fault is 0
 	Points int      // in PointsStep
 	Fault  int      // boolean: an eligible row of which not exactly one tier holds; -1 where analysis has proved that there is none
-	ID     int      // the candidate's id
 
 	PointsStep *big.Rat
 

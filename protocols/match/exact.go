@@ -29,7 +29,7 @@ func Exact(s *mpc.Session, p *Pool) Matching {
 		return p.nothing()
 	}
 	shuffle := rss.NewPermutation(s.Step("shuffle"), p.N)
-	arcs := relabel(s.Step("relabel"), shuffle, compatible(s.Step("compatible"), p))
+	arcs := relabel(s.Step("relabel"), shuffle, p.arcs())
 	graph := rss.OpenBits(s.Step("graph"), arcs)
 	if s.Err() != nil {
 		return p.nothing()

@@ -15,47 +15,44 @@ import (
 	"consilium/mpc/rss"
 )
 
-// Pool is shared pairs of a recipient and a donor who does not suit her. N, the widths
-// and the limits are public.
+// Pool is the shared graph of pairs of a recipient and a donor who does not suit her.
+// N, the widths and the limits are public.
 type Pool struct {
-	N     int
-	Valid rss.Vec // 1, or 0 for padding, of which all else may hold anything
+	N    int
+	Arcs rss.Bits // bit j of plane i says that pair i's donor suits pair j's recipient
 
-	// Blood groups are codes below Groups, at most 16, and bit g of Accepts says that
-	// the recipient may be given an organ of group g. Where recipients come as codes,
-	// rss.Lookup in the policy's masks makes Accepts.
-	Groups     int
-	DonorGroup rss.Vec
-	Accepts    rss.Vec
-
-	// Antigens of pair i are the bits of elements i*Words to (i+1)*Words-1.
-	Words, WordBits int // at most 60 bits
-	DonorAntigens   rss.Vec
-	Unacceptable    rss.Vec // those that the recipient may not be given
-
-	// Pseudonyms are what a result names pairs by, never 0.
-	Pseudonym     rss.Vec
-	PseudonymBits int // at most 60
+	// Fields are what a result says of a pair's partners.
+	Fields []Field
 
 	// Weights, if WeightBits is not 0, stand in for degrees: cycles of low mean weight
 	// come first.
 	Weight     rss.Vec
-	WeightBits int // at most 32
+	WeightBits int
 
 	MaxCycle int // arcs of the longest cycle: 2 or 3
 	Steps    int // of selection; 0 stands for DefaultSteps
 }
 
-// Matching is who gives to whom, for each pair in the order of the pool.
-type Matching struct {
-	Matched rss.Vec // 1 where the pair is in a cycle
-	To      rss.Vec // pseudonym of the pair whose recipient gets this pair's donor's kidney
-	From    rss.Vec // pseudonym of the pair whose donor gives to this pair's recipient
+// Field is a number of each pair, from 0 to 2^Bits-1.
+type Field struct {
+	Values rss.Vec
+	Bits   int // of all fields together at most 60
 }
 
-// MaxPairs is up to how many pairs a pool may have: the work grows with their third
-// power.
-const MaxPairs = 512
+// Matching is who gives to whom, for each pair in the order of the pool.
+type Matching struct {
+	Matched rss.Vec   // 1 where the pair is in a cycle, else all is 0
+	To      []rss.Vec // the fields of the pair whose recipient gets this pair's donor's kidney
+	From    []rss.Vec // the fields of the pair whose donor gives to this pair's recipient
+}
+
+// The limits of pools. The work grows with the third power of the pairs.
+const (
+	minPairs      = 2
+	MaxPairs      = 512
+	maxWeightBits = 32
+	maxFieldBits  = 60
+)
 
 // Below each weight come tieRoom bits of zeros and tieBits of randomness: what 6
 // times the random part of a mean comes to, as scores go, stays below 1.
@@ -94,14 +91,14 @@ const (
 //
 // The work of a step is about four ANDs for each pair and couple, in packed bits,
 // and a product of bit matrices that looks couples up. Measured between three
-// processes with 180 antigens, in rounds and megabytes a party: 480 and 1.1 for 40
-// pairs, 950 and 11 for 100, 1,800 and 137 for 200 (in 59 MB of memory); for cycles
-// of two alone 105 and 0.2 for 40 pairs, 200 and 2.5 for 200.
+// processes, NewPool and Duplicates included, in rounds and megabytes a party: 510
+// and 1.0 for 40 pairs, 970 and 11 for 100, 1,830 and 138 for 200 (in 63 MB of
+// memory); for cycles of two alone 230 and 3.6 for 200.
 func Exchange(s *mpc.Session, p *Pool) Matching {
 	if !p.check(s) {
 		return p.nothing()
 	}
-	arcs := compatible(s.Step("compatible"), p)
+	arcs := p.arcs()
 	weight, width := p.weights(s.Step("weight"), arcs)
 	order := rss.SortPermutation(s.Step("order"), rss.Key{Column: weight, Bits: width})
 	arcs = relabel(s.Step("relabel"), order, arcs)
@@ -140,46 +137,42 @@ func (p *Pool) check(s *mpc.Session) bool {
 		what      string
 		k, lo, hi int
 	}{
-		{"pairs", p.N, 2, MaxPairs},
-		{"blood groups", p.Groups, 1, 1 << groupBits},
-		{"words of antigens", p.Words, 1, 64},
-		{"bits of a word of antigens", p.WordBits, 1, 60},
-		{"bits of a pseudonym", p.PseudonymBits, 1, 60},
+		{"pairs", p.N, minPairs, MaxPairs},
+		{"donors of arcs", p.Arcs.Width(), p.N, p.N},
+		{"recipients of arcs", p.Arcs.Len(), p.N, p.N},
 		{"arcs of the longest cycle", p.MaxCycle, 2, 3},
 		{"steps of selection", p.Steps, 0, MaxPairs},
-		{"bits of a weight", p.WeightBits, 0, 32},
+		{"bits of a weight", p.WeightBits, 0, maxWeightBits},
+		{"weights", p.Weight.Len(), p.N * min(p.WeightBits, 1), p.N * min(p.WeightBits, 1)},
 	} {
 		if b.k < b.lo || b.k > b.hi {
 			s.Fail(fmt.Errorf("%d %s, want %d to %d", b.k, b.what, b.lo, b.hi))
 			return false
 		}
 	}
-	for _, v := range []struct {
-		what string
-		x    rss.Vec
-		n    int
-	}{
-		{"validity", p.Valid, p.N},
-		{"donors' blood groups", p.DonorGroup, p.N},
-		{"accepted blood groups", p.Accepts, p.N},
-		{"donors' antigens", p.DonorAntigens, p.N * p.Words},
-		{"unacceptable antigens", p.Unacceptable, p.N * p.Words},
-		{"pseudonyms", p.Pseudonym, p.N},
-		{"weights", p.Weight, p.N * min(p.WeightBits, 1)},
-	} {
-		if v.x.Len() != v.n || v.x.B.Len() != v.n {
-			s.Fail(fmt.Errorf("%s of %d elements, want %d", v.what, v.x.Len(), v.n))
-			return false
+	width := 0
+	for _, f := range p.Fields {
+		if width += max(f.Bits, 1); f.Values.Len() != p.N || f.Bits < 1 {
+			s.Fail(fmt.Errorf("a field of %d elements and %d bits, want %d of 1 at least", f.Values.Len(), f.Bits, p.N))
 		}
+	}
+	if width < 1 || width > maxFieldBits {
+		s.Fail(fmt.Errorf("fields of %d bits in all, want 1 to %d", width, maxFieldBits))
 	}
 	return s.Err() == nil
 }
 
 // nothing is the result of a session that failed.
 func (p *Pool) nothing() Matching {
-	z := rss.Zero[ring.Vec64](max(p.N, 0))
-	return Matching{z, z, z}
+	m := Matching{Matched: rss.Zero[ring.Vec64](max(p.N, 0))}
+	for range p.Fields {
+		m.To, m.From = append(m.To, m.Matched), append(m.From, m.Matched)
+	}
+	return m
 }
+
+// arcs are those of two different pairs. Local.
+func (p *Pool) arcs() rss.Bits { return keep(p.Arcs, func(i, j int) bool { return i != j }) }
 
 // weights returns the pairs' weights with their random part, and of how many bits
 // they are.
@@ -223,13 +216,18 @@ func relabel(s *mpc.Session, p *rss.Permutation, arcs rss.Bits) rss.Bits {
 // named returns the matching of pairs that a permutation has moved. Plane v of gives
 // has the bit of the pair that v gives to.
 func (p *Pool) named(s *mpc.Session, order *rss.Permutation, gives rss.Bits) Matching {
-	w := p.PseudonymBits
-	names := rss.PermuteBits(s.Step("move"), order, rss.Decompose(s.Step("bits"), p.Pseudonym, w))
+	all, w, widths := rss.Zero[ring.Vec64](p.N), 0, []int{1}
+	for _, f := range p.Fields {
+		all = rss.Add(s, all, rss.Scale(s, f.Values, 1<<w))
+		w, widths = w+f.Bits, append(widths, f.Bits)
+	}
+	names := rss.PermuteBits(s.Step("move"), order, rss.Decompose(s.Step("bits"), all, w))
 	rows := rss.ConcatPlanes(gives, transpose(gives))
 	partner := rss.MatMulBits(s.Step("partner"), rows, transpose(names), 1)
 	matched := fold(transpose(gives), func(int) bool { return true })
 	back := rss.UnpermuteBits(s.Step("back"), order, rss.ConcatPlanes(
 		matched, transpose(partner.Planes(0, p.N)), transpose(partner.Planes(p.N, 2*p.N))))
-	values := numbers(s.Step("numbers"), back, 1, w, w)
-	return Matching{Matched: values[0], To: values[1], From: values[2]}
+	values := numbers(s.Step("numbers"), back, append(widths, widths[1:]...)...)
+	k := 1 + len(p.Fields)
+	return Matching{Matched: values[0], To: values[1:k:k], From: values[k:]}
 }

@@ -44,29 +44,6 @@ func (p *pool) arc(i, j int) bool {
 	return !slices.ContainsFunc(a.antigens, func(x int) bool { return slices.Contains(b.unacceptable, x) })
 }
 
-const wordBits = 60
-
-func (p *pool) words() int { return max(1, (p.antigens+wordBits-1)/wordBits) }
-
-// packed returns the words of one set of antigens a pair.
-func (p *pool) packed(of func(*pair) []int) ring.Vec64 {
-	v := make(ring.Vec64, len(p.pairs)*p.words())
-	for i := range p.pairs {
-		for _, x := range of(&p.pairs[i]) {
-			v[i*p.words()+x/wordBits] |= 1 << (x % wordBits)
-		}
-	}
-	return v
-}
-
-func (p *pool) column(of func(*pair) int64) ring.Vec64 {
-	v := make(ring.Vec64, len(p.pairs))
-	for i := range p.pairs {
-		v[i] = uint64(of(&p.pairs[i]))
-	}
-	return v
-}
-
 // pseudonym is what pair i is called.
 func pseudonym(i int) uint64 { return uint64(i)*7919 + 1000003 }
 
@@ -80,34 +57,40 @@ func (p *pool) share(s *mpc.Session, limit int) *match.Pool {
 		}
 		return rss.Input(s.Step("input", inputs), 0, len(v), v)
 	}
-	names := make(ring.Vec64, n)
+	names, numbers, arcs := make(ring.Vec64, n), make(ring.Vec64, n), ring.MakePlanes(n, n)
 	for i := range names {
-		names[i] = pseudonym(i)
+		names[i], numbers[i] = pseudonym(i), uint64(i)
+		for j := range n {
+			arcs.SetBit(i, j, i == j || p.arc(i, j)) // nobody's own donor counts
+		}
 	}
 	shared := &match.Pool{
-		N: n, Groups: len(groups), Words: p.words(), WordBits: wordBits, PseudonymBits: 24, MaxCycle: limit,
-		Valid: in(p.column(func(a *pair) int64 {
-			if a.invalid {
-				return 0
-			}
-			return 1
-		})),
-		DonorGroup: in(p.column(func(a *pair) int64 { return int64(a.donor) })),
-		Accepts: in(p.column(func(a *pair) int64 {
-			mask := int64(0)
-			for g, m := range suits {
-				mask |= m >> a.recipient & 1 << g
-			}
-			return mask
-		})),
-		DonorAntigens: in(p.packed(func(a *pair) []int { return a.antigens })),
-		Unacceptable:  in(p.packed(func(a *pair) []int { return a.unacceptable })),
-		Pseudonym:     in(names),
+		N: n, Arcs: inputBits(s.Step("arcs"), arcs), MaxCycle: limit,
+		Fields: []match.Field{{Values: in(names), Bits: 24}, {Values: in(numbers), Bits: 9}},
 	}
 	if p.weights != nil {
 		shared.Weight, shared.WeightBits = in(ring.Vec64(p.weights)), 20
 	}
 	return shared
+}
+
+// inputBits shares planes of bits, from party 0.
+func inputBits(s *mpc.Session, p ring.Planes) rss.Bits {
+	v := p.Flat().Vec64()
+	if s.Self() != 0 {
+		v = nil
+	}
+	x := rss.Input(s, 0, p.N*p.W, v)
+	bits := rss.Bits{A: ring.Transpose(x.A, 1), B: ring.Transpose(x.B, 1)}
+	planes := make([]rss.Bits, p.W)
+	for j := range planes {
+		planes[j] = rss.ZeroBits(p.N, 1)
+		for i := range p.N {
+			planes[j].A.SetBit(0, i, bits.A.Bit(0, j*p.N+i))
+			planes[j].B.SetBit(0, i, bits.B.Bit(0, j*p.N+i))
+		}
+	}
+	return rss.ConcatPlanes(planes...)
 }
 
 // matching is who gives to whom in the clear: -1 for nobody.
@@ -133,7 +116,7 @@ func run(t testing.TB, p *pool, limit int, seed uint64, compute exchange) (*matc
 	out, err := memnet.Collect(w, func(s *mpc.Session) ([]ring.Vec64, error) {
 		m := compute(s.Step("exchange"), p.share(s.Step("share"), limit))
 		var all []ring.Vec64
-		for i, x := range []rss.Vec{m.Matched, m.To, m.From} {
+		for i, x := range []rss.Vec{m.Matched, m.To[0], m.From[0], m.To[1], m.From[1]} {
 			all = append(all, rss.Open(s.Step("result", i), x))
 		}
 		return all, s.Err()
@@ -162,6 +145,9 @@ func (p *pool) read(t testing.TB, opened []ring.Vec64) *matching {
 	}
 	for i := range p.pairs {
 		to, from := index(opened[1][i]), index(opened[2][i])
+		if to >= 0 && (opened[3][i] != uint64(to) || opened[4][i] != uint64(from)) {
+			t.Fatalf("pair %d: its partners' fields are not of the same pairs", i)
+		}
 		if matched := opened[0][i]; matched > 1 || (matched == 1) != (to >= 0) || (to >= 0) != (from >= 0) {
 			t.Fatalf("pair %d: matched %d, gives to %d, is given by %d", i, matched, to, from)
 		}
@@ -422,8 +408,6 @@ func TestTranscripts(t *testing.T) {
 	for i := range other.pairs { // nobody suits anybody, and some are padding
 		other.pairs[i].donor, other.pairs[i].recipient, other.pairs[i].invalid = 3, 0, i%3 == 0
 	}
-	one.antigens = max(one.antigens, other.antigens)
-	other.antigens = one.antigens
 	for _, c := range []struct {
 		name     string
 		limit    int
@@ -451,11 +435,7 @@ func TestTranscripts(t *testing.T) {
 // TestCosts: the rounds of pools of 10 pairs, so small that they can be counted.
 func TestCosts(t *testing.T) {
 	p := drawPool(rand.New(rand.NewPCG(9, 10)), 10)
-	p.antigens = wordBits
-	for i := range p.pairs {
-		p.pairs[i].antigens, p.pairs[i].unacceptable = nil, nil
-	}
-	for limit, want := range map[int][2]int{2: {78, 6}, 3: {147, 30}} {
+	for limit, want := range map[int][2]int{2: {57, 6}, 3: {126, 30}} {
 		var rounds [2]int
 		for i := range rounds {
 			_, w := run(t, p, limit, 1, func(s *mpc.Session, q *match.Pool) match.Matching {
@@ -476,13 +456,13 @@ func TestRefusals(t *testing.T) {
 		want   string
 	}{
 		{func(p *match.Pool) { p.N = 1 }, "1 pairs, want 2 to 512"},
-		{func(p *match.Pool) { p.N = 3 }, "validity of 2 elements, want 3"},
+		{func(p *match.Pool) { p.N = 3 }, "2 donors of arcs, want 3 to 3"},
 		{func(p *match.Pool) { p.MaxCycle = 4 }, "4 arcs of the longest cycle, want 2 to 3"},
-		{func(p *match.Pool) { p.WordBits = 61 }, "61 bits of a word of antigens, want 1 to 60"},
-		{func(p *match.Pool) { p.Groups = 17 }, "17 blood groups, want 1 to 16"},
 		{func(p *match.Pool) { p.Steps = -1 }, "-1 steps of selection"},
-		{func(p *match.Pool) { p.WeightBits = 20 }, "weights of 0 elements, want 2"},
-		{func(p *match.Pool) { p.PseudonymBits = 0 }, "0 bits of a pseudonym"},
+		{func(p *match.Pool) { p.WeightBits = 20 }, "0 weights, want 2"},
+		{func(p *match.Pool) { p.Fields[0].Bits = 0 }, "a field of 2 elements and 0 bits"},
+		{func(p *match.Pool) { p.Fields[1].Bits = 40 }, "fields of 64 bits in all, want 1 to 60"},
+		{func(p *match.Pool) { p.Fields = nil }, "fields of 0 bits in all"},
 	} {
 		for _, compute := range []exchange{match.Exchange, match.Exact} {
 			p := &pool{antigens: 3, pairs: make([]pair, 2)}
@@ -491,7 +471,7 @@ func TestRefusals(t *testing.T) {
 				q := p.share(s.Step("share"), 2)
 				c.change(q)
 				m := compute(s.Step("exchange"), q)
-				if n := max(q.N, 0); m.Matched.Len() != n || m.To.Len() != n || m.From.Len() != n {
+				if n := max(q.N, 0); m.Matched.Len() != n || len(m.To) != len(q.Fields) || len(m.From) != len(q.Fields) {
 					t.Errorf("a result of %d pairs for %d", m.Matched.Len(), n)
 				}
 				return s.Err()

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"consilium/job"
+	"consilium/organ/policy"
+	"consilium/policies"
 )
 
 // StudyFile is a study as its founders describe it, before keys are known.
@@ -17,7 +20,10 @@ type StudyFile struct {
 	Parties    []string       `yaml:"parties"`
 	Disclosure job.Disclosure `yaml:"disclosure"`
 	Overlay    job.Overlay    `yaml:"overlay"`
+	Policies   []string       `yaml:"policies"` // files beside the study file, or names of those that come with Consilium
 	Datasets   []job.Dataset  `yaml:"datasets"`
+
+	bundled []job.Policy // see Bundle
 }
 
 // maxStudyFile caps a study file, in bytes.
@@ -33,11 +39,41 @@ func ParseStudyFile(b []byte) (*StudyFile, error) {
 	return &s, nil
 }
 
+// Bundle reads the policies that the study names: files in dir, each with the tables
+// that it names, or a name without ending for a policy that comes with Consilium.
+func (s *StudyFile) Bundle(dir string) error {
+	s.bundled = nil
+	for _, name := range s.Policies {
+		p, err := readPolicy(dir, name)
+		if err != nil {
+			return fmt.Errorf("policies: %s: %w", name, err)
+		}
+		s.bundled = append(s.bundled, job.Policy{Name: p.Name, Text: string(p.Canonical())})
+	}
+	return nil
+}
+
+func readPolicy(dir, name string) (*policy.Policy, error) {
+	const ending = ".yaml"
+	if filepath.Ext(name) != "" {
+		return policy.Load(job.Within(dir, name))
+	}
+	text, err := policies.FS.ReadFile(name + ending)
+	if err != nil {
+		return nil, fmt.Errorf("no policy of that name comes with Consilium; name the file of your own, such as %s%s", name, ending)
+	}
+	return policy.Parse(text, policies.FS)
+}
+
 // Roster joins a study with its members' cards under version.
 func (s *StudyFile) Roster(version int, cards []*job.Card, now time.Time) (*job.Roster, error) {
 	r := &job.Roster{
 		Study: s.Study, Version: version, Created: now.UTC().Truncate(time.Second),
 		Parties: s.Parties, Datasets: s.Datasets, Disclosure: s.Disclosure, Overlay: s.Overlay,
+		Policies: s.bundled,
+	}
+	if len(s.bundled) != len(s.Policies) {
+		return nil, errors.New("the study's policies were not read") // Bundle comes first
 	}
 	for _, c := range cards {
 		switch c.Kind {

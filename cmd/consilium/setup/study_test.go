@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"consilium/examples"
 	"consilium/job"
 	"consilium/node/vault"
+	"consilium/policies"
+	"consilium/protocols"
 )
 
 func exampleStudy(t *testing.T) *StudyFile {
@@ -190,4 +193,48 @@ func FuzzParseStudyFile(f *testing.F) {
 			t.Errorf("got %v and %v", s, err)
 		}
 	})
+}
+
+func TestPoliciesAreBundled(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, policies.FS); err != nil {
+		t.Fatal(err)
+	}
+	_, cards := members(t)
+	s := exampleStudy(t)
+	s.Policies = []string{"etkas", "kidney-exchange.yaml"}
+	if _, err := s.Roster(1, cards, time.Now()); err == nil {
+		t.Error("a roster without the study's policies")
+	}
+	if err := s.Bundle(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.Datasets = append(s.Datasets, job.Dataset{
+		Name: "kidney", List: job.List{Policy: "etkas", Side: job.Donors}, Sites: []job.Site{{Node: "hospital-1", Rows: 10}},
+	})
+	r, err := s.Roster(1, cards, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.Check(), protocols.CheckLists(r)); err != nil || len(r.Policies) != 2 {
+		t.Errorf("%d policies: %v", len(r.Policies), err)
+	}
+	p, err := protocols.PolicyOf(r, "etkas")
+	if err != nil || p.Hash != r.Policies[0].Hash() {
+		t.Error("the roster has another policy:", err)
+	}
+	for _, wrong := range []job.List{{Policy: "etkas", Side: job.Pairs}, {Policy: "kidney-exchange", Side: job.Donors}} {
+		r.Datasets[len(r.Datasets)-1].List = wrong
+		if err := protocols.CheckLists(r); err == nil || !strings.Contains(err.Error(), "dataset kidney: the side of its list is "+string(wrong.Side)) {
+			t.Error(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"etkass": "no policy of that name", "other.yaml": "no such file", "hla_frequencies_eurotransplant.csv": "policy",
+	} {
+		s.Policies = []string{name}
+		if err := s.Bundle(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"consilium/job"
+)
+
+// TestStored keeps a dataset encrypted under a key of which two of three sites
+// suffice, and asks it with one of them dead, as a person does.
+func TestStored(t *testing.T) {
+	w := newVaultWorld(t, job.Vault{Quorum: 2}, fileA, fileB, "", fileC, "")
+	path := filepath.Join(t.TempDir(), "job.yaml")
+	ask := func(where string) (stdout, stderr string, code int) {
+		t.Helper()
+		write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n"+where)
+		return program(t, "run", "--yes", "--json", "--client", w.layout.ClientDir(), path)
+	}
+	want := func(where, sum string) {
+		t.Helper()
+		stdout, stderr, code := ask(where)
+		if code != 0 || !strings.Contains(stdout, `"sum": `+sum+",") && !strings.Contains(stdout, `"sum": `+sum+"\n") {
+			t.Errorf("%q: exit code %d, stderr %q, stdout\n%s", where, code, stderr, stdout)
+		}
+		if !strings.Contains(stderr, "any 2 of the 3 sites") || !strings.Contains(stderr, "Of the nodes, hospital-1, hospital-2 take part.") {
+			t.Errorf("the statement does not say who opens, or who takes part:\n%s", stderr)
+		}
+	}
+	do := func(args ...string) string {
+		t.Helper()
+		stdout, stderr, code := program(t, append(args, "--yes", "--client", w.layout.ClientDir())...)
+		if code != 0 {
+			t.Fatalf("%v: exit code %d, %s", args, code, stderr)
+		}
+		return stdout
+	}
+	refused := func(words ...string) {
+		t.Helper()
+		wantRefused(t, []string{"run", "--yes", "--client", w.layout.ClientDir(), path}, words...)
+	}
+
+	write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n")
+	refused("hospital-", "nothing of this dataset is deposited", "consilium deposit")
+	if out := do("rekey", "visits"); !strings.Contains(out, "any 2 of the 3 sites") {
+		t.Errorf("rekey says\n%s", out)
+	}
+	do("deposit", "visits", "--engine", "mhe", "--columns", "age", "--filter", "sex = 'f'")
+	want("", "220")
+
+	must(t, w.network.Signal("hospital-4", syscall.SIGKILL))
+	want("", "220")
+	want("where: sex = 'f'\n", "100")
+	if _, stderr, code := ask("where: sex = 'm'\n"); code == 0 || !strings.Contains(stderr, "--filter") && !strings.Contains(stderr, "filter") {
+		t.Errorf("a condition that is not deposited: exit code %d, %s", code, stderr)
+	}
+	must(t, w.network.Signal("hospital-2", syscall.SIGKILL))
+	write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n")
+	refused("2 of the 3 sites of dataset visits", "hospital-2, hospital-4 are not connected")
+
+	must(t, w.network.Run("hospital-2"))
+	must(t, w.network.Run("hospital-4"))
+	must(t, w.network.Ready(t.Context()))
+	want("", "220")
+	do("withdraw", "visits", "--engine", "mhe")
+	refused("nothing of this dataset is deposited")
+	wantRefused(t, []string{"deposit", "visits", "--engine", "shares", "--client", w.layout.ClientDir()}, "--engine mhe")
+}
