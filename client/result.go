@@ -77,14 +77,41 @@ func (c *Client) Open(signed *job.Signed, f *Fetched) (*protocols.Result, error)
 }
 
 func (c *Client) open(signed *job.Signed, roster *job.RosterFile, f *Fetched) (*protocols.Result, error) {
-	if err := sameJob(signed, f.Job); err != nil {
-		return nil, fmt.Errorf("job %s: %w; its result is refused", signed.ID().Short(), err)
-	}
-	opened, plan, err := protocols.Open(signed, roster, f.Decisions, f.Shares, c.recipient.private)
+	opened, plan, err := c.opened(signed, roster, f)
 	if err != nil {
 		return nil, err
 	}
 	return plan.Finish(opened)
+}
+
+func (c *Client) opened(signed *job.Signed, roster *job.RosterFile, f *Fetched) (protocols.Opened, *protocols.Plan, error) {
+	if err := sameJob(signed, f.Job); err != nil {
+		return nil, nil, fmt.Errorf("job %s: %w; its result is refused", signed.ID().Short(), err)
+	}
+	return protocols.Open(signed, roster, f.Decisions, f.Shares, c.recipient.private)
+}
+
+// Replay fetches and opens the result of a match as Result does, runs the match once
+// more in the clear from what its sites kept of it, and compares: see
+// protocols.Plan.Replay.
+func (c *Conn) Replay(ctx context.Context, signed *job.Signed, runs []*protocols.MatchRun) (*protocols.Result, error) {
+	j, err := signed.Verify()
+	if err != nil {
+		return nil, err
+	}
+	roster, err := c.client.rosterOf(j)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.Fetch(ctx, signed.ID())
+	if err != nil {
+		return nil, err
+	}
+	opened, plan, err := c.client.opened(signed, roster, f)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Replay(opened, runs)
 }
 
 // sameJob compares what came back with what was signed. Where they differ it

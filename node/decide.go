@@ -92,6 +92,9 @@ func (d *decider) judge(j *job.Job, o *offer) error {
 	if err != nil {
 		return err
 	}
+	if err := plan.CheckClock(time.Now()); err != nil {
+		return err
+	}
 	record.Reveals = plan.Reveals
 	record.Recipient = recipientName(j, r.Roster)
 	policy, err := readPolicy(d.policy, r.Roster)

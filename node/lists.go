@@ -81,10 +81,17 @@ func (f *file) checkListHeader(context.Context) error {
 	return nil
 }
 
-// siteLists is protocols.ListData over this site's files, for one job.
+// siteLists is protocols.ListData over this site's files, for one job. All sides of a
+// list are read at once, so that those of a pair belong together even if its file is
+// replaced meanwhile.
 type siteLists struct {
 	data *datasets
 	log  *slog.Logger
+	read map[string]map[job.Side]*policy.Rows
+}
+
+func newSiteLists(data *datasets, log *slog.Logger) *siteLists {
+	return &siteLists{data, log, map[string]map[job.Side]*policy.Rows{}}
 }
 
 // Rows implements protocols.ListData.
@@ -93,11 +100,14 @@ func (d *siteLists) Rows(ctx context.Context, dataset string, side job.Side, day
 	if f == nil || f.list == nil {
 		return nil, fmt.Errorf("this node holds no list %s", dataset)
 	}
-	all, err := f.list.read(f, day)
-	if err != nil {
-		return nil, f.publicError(ctx, err, d.log)
+	if d.read[dataset] == nil {
+		all, err := f.list.read(f, day)
+		if err != nil {
+			return nil, f.publicError(ctx, err, d.log)
+		}
+		d.read[dataset] = all
 	}
-	rows, inputs := all[side], f.list.policy.Program.Candidate
+	rows, inputs := d.read[dataset][side], f.list.policy.Program.Candidate
 	if rows == nil {
 		return nil, fmt.Errorf("list %s has no rows of side %s", dataset, side)
 	}

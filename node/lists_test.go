@@ -10,6 +10,7 @@ import (
 	"consilium/job"
 	"consilium/organ/policy"
 	"consilium/policies"
+	"consilium/protocols"
 )
 
 const liverHeader = "id,abo,born,waiting_since,sex,status_1a,dialysis,bilirubin,sodium,inr,creatinine,albumin\n"
@@ -59,7 +60,7 @@ func TestListIsRead(t *testing.T) {
 	if !set.data.holdsAny([]string{"other", "liver"}) || set.data.holdsAny([]string{"other"}) {
 		t.Error("holdsAny")
 	}
-	lists := &siteLists{set.data, s.logs.logger()}
+	lists := newSiteLists(set.data, s.logs.logger())
 	day := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	rows, err := lists.Rows(t.Context(), "liver", job.Candidates, day)
 	if err != nil {
@@ -93,7 +94,7 @@ func TestListIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lists := &siteLists{set.data, s.logs.logger()}
+		lists := newSiteLists(set.data, s.logs.logger())
 		_, err = lists.Rows(t.Context(), "liver", job.Candidates, time.Now())
 		if err == nil || !strings.Contains(err.Error(), c.told) || strings.Contains(err.Error(), "row") {
 			t.Errorf("others are told %v, want %s", err, c.told)
@@ -128,5 +129,86 @@ func TestPolicyDeniesInputsOfLists(t *testing.T) {
 		if err := p.Check(s.roster.Roster); (err == nil) != ok {
 			t.Errorf("%s: %v", column, err)
 		}
+	}
+}
+
+// TestEveryListOfAMatchIsAllowed: a rule has to name the donors' list beside the one that
+// the job is about.
+func TestEveryListOfAMatchIsAllowed(t *testing.T) {
+	s := livers(t, oneLiver)
+	r := s.newRoster(t)
+	r.Policies = s.roster.Roster.Policies
+	r.Datasets = append(r.Datasets, s.roster.Roster.Datasets[1], job.Dataset{
+		Name: "donors", List: job.List{Policy: "meld3-liver", Side: job.Donors}, Sites: []job.Site{{Node: "hospital-2", Rows: 3}},
+	})
+	s.writeRoster(t, r)
+	file, err := protocols.MatchFile(s.roster.Roster, protocols.MatchRank, "liver", map[string]any{protocols.ArgDonors: "donors", protocols.ArgDonor: "D1"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := s.job()
+	j.Dataset, j.Analysis, j.Args, j.Where = file.Dataset, file.Analysis, file.Args, ""
+	plan, err := protocols.PlanJob(j, s.roster.Roster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := func(datasets, columns string) *Policy {
+		p, err := ParsePolicy([]byte(`allow: [{signers: [alice], datasets: [` + datasets + `], analyses: [match.rank], columns: [` + columns + `]}]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	all := strings.Join(plan.Uses(), ",")
+	for _, c := range []struct {
+		policy *Policy
+		want   string
+	}{
+		{rule("liver, donors", all), ""},
+		{rule("liver", all), "does not allow dataset liver with donors"},
+		{rule("donors", all), "does not allow dataset liver with donors"},
+		{rule("liver, donors", strings.Replace(all, "candidate.sodium", "candidate.inr", 1)), "does not allow column candidate.sodium"},
+	} {
+		err := c.policy.Decide("alice", "alice", plan, j)
+		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// TestPairsBelongTogether: a file that is replaced between its two sides counts as it
+// was.
+func TestPairsBelongTogether(t *testing.T) {
+	const header = "pair,recipient_abo,unacceptable,donor_abo,donor_hla_a_1,donor_hla_a_2,donor_hla_b_1,donor_hla_b_2,donor_hla_dr_1,donor_hla_dr_2\n"
+	s := livers(t, oneLiver)
+	text, err := policies.FS.ReadFile("kidney-exchange.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Parse(text, policies.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := s.path("pairs.csv")
+	writeFile(t, path, header+"1,A,,B,A1,A2,B7,B8,DR1,DR4\n")
+	f := &file{dataset: "pairs", path: path, rows: 2, list: &list{p, []job.Side{job.Candidates, job.Donors}}}
+	lists := newSiteLists(&datasets{files: map[string]*file{"pairs": f}}, s.logs.logger())
+	recipients, err := lists.Rows(t.Context(), "pairs", job.Candidates, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, header+"2,O,,AB,A1,A2,B7,B8,DR1,DR4\n1,A,,B,A1,A2,B7,B8,DR1,DR4\n")
+	donors, err := lists.Rows(t.Context(), "pairs", job.Donors, time.Now())
+	if err != nil || recipients.N != 2 || donors.N != 2 {
+		t.Fatalf("%v", err)
+	}
+	column := func(rows *policy.Rows, inputs []policy.InputInfo, name string) []int64 {
+		return rows.Columns[slices.IndexFunc(inputs, func(in policy.InputInfo) bool { return in.Name == name })]
+	}
+	if got := column(donors, p.Program.Donor, "donor.present"); !slices.Equal(got, []int64{1, 0}) {
+		t.Errorf("donors %v", got)
+	}
+	if got := column(recipients, p.Program.Candidate, "candidate.present"); !slices.Equal(got, []int64{1, 0}) {
+		t.Errorf("recipients %v", got)
 	}
 }

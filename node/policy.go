@@ -156,8 +156,14 @@ func (p *Policy) Decide(signer, recipient string, plan *protocols.Plan, j *job.J
 	if !narrow(func(r Rule) bool { return matches(r.Signers, signer) }) {
 		return fmt.Errorf("its policy allows nothing to %s", signer)
 	}
-	if !narrow(func(r Rule) bool { return matches(r.Datasets, j.Dataset) }) {
-		return fmt.Errorf("its policy does not allow dataset %s to %s", j.Dataset, signer)
+	datasets := plan.Lists()
+	if len(datasets) == 0 {
+		datasets = []string{j.Dataset}
+	}
+	for _, name := range datasets {
+		if !narrow(func(r Rule) bool { return matches(r.Datasets, name) }) {
+			return fmt.Errorf("its policy does not allow dataset %s to %s", strings.Join(datasets, " with "), signer)
+		}
 	}
 	if !narrow(func(r Rule) bool { return matches(r.Analyses, j.Analysis) }) {
 		return fmt.Errorf("its policy does not allow analysis %s on dataset %s to %s", j.Analysis, j.Dataset, signer)

@@ -102,7 +102,7 @@ func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedSha
 		}
 	}
 	if r.lists {
-		r.task.List = &siteLists{n.data, r.log}
+		r.task.List, r.task.Runs = newSiteLists(n.data, r.log), matchRuns(n.config.State)
 	}
 	return r.task.Run(ctx)
 }

@@ -60,6 +60,12 @@ func (s *store) decide(ctx context.Context, r *Record, nonce []byte, budget Budg
 		if err != nil || !r.Decision.Accept || len(r.attachment) == 0 {
 			return err
 		}
+		// Those of jobs that were accepted, never began and have expired go first.
+		_, err = tx.ExecContext(ctx, "DELETE FROM attachments WHERE job IN (SELECT id FROM jobs WHERE state = ? AND decided < ?)",
+			Accepted, r.Decided.Add(-job.MaxLifetime).UnixMilli())
+		if err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO attachments (job, bytes) VALUES (?, ?)", r.Job[:], r.attachment)
 		return err
 	})

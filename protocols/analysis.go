@@ -61,6 +61,7 @@ type Plan struct {
 	beside   []string     // nodes that are no sites and have a part in a job on vaults
 	columns  []string     // that a deposit touches
 	scoring  *scoring     // of a private score, which has nothing but this
+	match    *matchPlan   // in place of an analysis: of lists by a policy
 	lists    []string     // that a match reads
 }
 

@@ -80,6 +80,9 @@ func (b *binding) sites() []mpc.PartyID {
 	if b.plan.scoring != nil {
 		return nil // the rows are the asker's
 	}
+	if b.plan.match != nil {
+		return b.indexes(b.plan.matchSites())
+	}
 	for _, s := range b.plan.Dataset.Sites {
 		out = append(out, mpc.PartyID(b.roster.NodeIndex(s.Node)))
 	}

@@ -52,10 +52,16 @@ func (p *Plan) Lists() []string { return p.lists }
 // usesVault tells whether the job concerns what nodes keep of the dataset.
 func (p *Plan) usesVault() bool { return p.custody != nil || p.answers != nil }
 
-// keepsNothing tells whether a node takes part in the job also if it keeps nothing.
+// keepsNothing tells whether a node takes part in the job also if it can keep nothing:
+// it then has nothing to give up.
 func (p *Plan) keepsNothing(self string) bool {
-	_, site := p.Dataset.Site(self)
-	return p.custody == withdrawing{} && !site
+	if _, site := p.Dataset.Site(self); site {
+		return false
+	}
+	if p.custody == (depositing{}) {
+		return !slices.Contains(p.Detail.(*deposited).at, self)
+	}
+	return p.custody == withdrawing{}
 }
 
 func (n *keeping) isSite() bool {

@@ -65,6 +65,9 @@ func (p *Plan) sealed(role int) []string {
 		return partOutputs(role)
 	}
 	var names []string
+	if p.match != nil {
+		names = append(names, commitmentsOutput)
+	}
 	for _, o := range p.revealed() {
 		names = append(names, o.Name)
 	}

@@ -99,7 +99,11 @@ func (depositing) plan(p *Plan, j *job.Job, r *job.Roster) error {
 	if d.ciphertexts, err = mhe.StoredCiphertexts(rows, p.vault.bits); err != nil {
 		return err
 	}
-	p.beside = notSites(p.Dataset, d.at)
+	if err := checkPresent(r, j, d.at); err != nil {
+		return err
+	}
+	// Also those that keep nothing of this one: they may keep some of the last.
+	p.beside = notSites(p.Dataset, r.Participants(j))
 	p.Reveals = []string{"the numbers of the deposit and of the key epoch that it is under, and nothing of any row"}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // perform is a node's part in a deposit: a site encrypts, a keeper writes, both at
-// once where a node is both. Nothing of it is in force before all have seen the same
-// manifests and said so.
+// once where a node is both; who has kept some of the last deposit and is neither gives
+// it up. Nothing of it is in force before all have seen the same manifests and said so.
 func (depositing) perform(w *work, s *mpc.Session) ([]word, Change) {
 	c := &consignment{work: w, deposited: w.plan.Detail.(*deposited)}
 	if w.isParty() {
@@ -33,8 +33,8 @@ func (depositing) perform(w *work, s *mpc.Session) ([]word, Change) {
 	if c.agree(at); at.Err() != nil {
 		return nil, nil
 	}
-	var err error
-	if c.change, err = w.Vault.KeepDeposit(&Deposit{Job: w.id, Epoch: c.epoch, At: c.at}); err != nil {
+	change, err := c.begin()
+	if err != nil {
 		s.Fail(err)
 		return nil, nil
 	}
@@ -42,15 +42,41 @@ func (depositing) perform(w *work, s *mpc.Session) ([]word, Change) {
 	mpc.Meet(at.Step("carried"), w.members()) // sites have files of different lengths
 	manifests, signatures := c.sign(s.Step(stepCompute))
 	if s.Err() != nil {
-		return nil, c.change
+		return nil, change
 	}
-	if err := c.change.Sign(manifests, signatures); err != nil {
-		s.Fail(err)
-		return nil, c.change
+	if c.change != nil {
+		if err := c.change.Sign(manifests, signatures); err != nil {
+			s.Fail(err)
+			return nil, change
+		}
 	}
 	digest := digestOf(manifests, signatures)
 	mpc.Echo(s.Step(stepCompute).Step("echo"), w.members(), digest[:], "manifests")
-	return []word{c.epoch, digest}, c.change
+	return []word{c.epoch, digest}, change
+}
+
+// begin begins what this node changes: a deposit or, where it keeps nothing of this
+// one, that it gives up what it kept of the last.
+func (c *consignment) begin() (Change, error) {
+	if !c.isParty() && !slices.Contains(c.keepers(), c.self) {
+		return c.givenUp()
+	}
+	var err error
+	if c.change, err = c.Vault.KeepDeposit(&Deposit{Job: c.id, Epoch: c.epoch, At: c.at}); err != nil || !c.isParty() {
+		return c.change, err
+	}
+	// From here on the vault keeps the epoch. Until here another may have taken its place.
+	e, _, err := c.Vault.Epoch()
+	if err == nil {
+		if e.ID != c.epoch {
+			err = fmt.Errorf("the sites made another key meanwhile: %s", depositAgain)
+		}
+		e.Erase()
+	}
+	if err != nil {
+		c.change.Discard()
+	}
+	return c.change, err
 }
 
 // consignment is a node's part in a deposit while it is made.
@@ -60,7 +86,7 @@ type consignment struct {
 	own   *mhe.Epoch // at a site
 	epoch word
 
-	change DepositChange
+	change DepositChange   // nil at a node that is neither site nor keeper
 	mu     sync.Mutex      // of change.Put and what follows
 	came   []*mhe.Manifest // at a keeper: what has come, by site
 	mine   *mhe.Manifest   // at a site

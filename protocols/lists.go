@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -115,4 +116,28 @@ func ListColumns(p *policy.Policy, side job.Side) []string {
 // errList refuses an analysis of rows that is asked of a list.
 func errList(d *job.Dataset) error {
 	return fmt.Errorf("dataset %s is a list by policy %s: it is matched, by match.rank or match.exchange, and not analysed", d.Name, d.List.Policy)
+}
+
+// The arguments of matches that programs fill in.
+const (
+	ArgPolicy = "policy"
+	ArgDay    = "day"
+	ArgDonors = "donors"
+	ArgDonor  = "donor"
+)
+
+// MatchFile is the job of a match of a list: it fills in the list's policy and, where
+// args have none, today's date.
+func MatchFile(r *job.Roster, analysis, list string, args map[string]any, now time.Time) (*job.File, error) {
+	d, ok := r.Dataset(list)
+	if !ok || !d.IsList() {
+		return nil, fmt.Errorf("study %s has no list %.64q: %s", r.Study, list, job.Near(list, lists(r)))
+	}
+	p, ok := r.Policy(d.List.Policy)
+	if !ok {
+		return nil, fmt.Errorf("list %s is by policy %s, which the roster does not have", list, d.List.Policy)
+	}
+	all := map[string]any{ArgPolicy: p.Hash().String(), ArgDay: now.UTC().Format(time.DateOnly)}
+	maps.Copy(all, args)
+	return &job.File{Study: r.Study, Dataset: list, Analysis: analysis, Args: all, Engine: job.EngineShares}, nil
 }

@@ -48,6 +48,8 @@ func (b *binding) open(shares []job.SealedShare, recipientKey []byte) (Opened, e
 		return nil, errScoresGone
 	case b.plan.custody != nil:
 		return b.openWords(ordered)
+	case b.plan.match != nil:
+		return b.openMatch(key, ordered)
 	case b.plan.collective():
 		return b.openSums(key, ordered)
 	}
@@ -132,13 +134,22 @@ func (b *binding) openOutput(key hpke.PrivateKey, party string, o Output, sealed
 // components i (A) and i+1 (B), so each is there twice, and one party alone
 // cannot change the result unnoticed.
 func reconstruct(names []string, parts []rss.Vec128) ([]*big.Int, error) {
-	total := ring.Vec128{}.Make(parts[0].A.Len())
+	total, err := join(names, parts)
+	if err != nil {
+		return nil, err
+	}
+	return total.Big(), nil
+}
+
+// join is reconstruct in any ring.
+func join[V ring.Vector[V]](names []string, parts []rss.Share[V]) (total V, err error) {
+	total = total.Make(parts[0].A.Len())
 	for i, part := range parts {
 		next := (i + 1) % len(parts)
-		if !slices.Equal(part.B, parts[next].A) {
-			return nil, fmt.Errorf("%s and %s disagree: one of them is faulty or cheating", names[i], names[next])
+		if !bytes.Equal(part.B.Append(nil), parts[next].A.Append(nil)) {
+			return total, fmt.Errorf("%s and %s disagree: one of them is faulty or cheating", names[i], names[next])
 		}
 		total = total.Add(part.A)
 	}
-	return total.Big(), nil
+	return total, nil
 }

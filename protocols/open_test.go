@@ -237,7 +237,7 @@ func FuzzDecodeShare(f *testing.F) {
 		}
 		x, err := decodeShare(b, n)
 		if err != nil {
-			if len(b) == 2*n*elementSize {
+			if len(b) == 2*n*16 {
 				t.Fatalf("%d bytes are refused for %d elements: %v", len(b), n, err)
 			}
 			return

@@ -55,6 +55,9 @@ var explanations = map[string]string{
 	statusNoEvents:   "no selected row has the event",
 	statusClamped:    "a linear predictor went beyond the range of this version; a covariate has extreme values",
 	statusOutside:    "a value lies outside the edges; widen them",
+	statusDuplicates: "candidates are on the list more than once; their hospitals have been told which",
+	statusTiers:      "for an eligible candidate no tier of the policy holds, or more than one: have the policy mended",
+	statusNobody:     "no candidate of the list is eligible for the donor",
 }
 
 // Failure words of analyses.
@@ -72,6 +75,9 @@ const (
 // words are the status words that a job of this plan can end with, in the order of
 // their precedence, after "ok".
 func (p *Plan) words() []string {
+	if p.match != nil {
+		return p.match.words
+	}
 	words := []string{statusEmpty}
 	if p.MinCount > 0 {
 		words = append(words, statusSuppressed)

@@ -21,6 +21,9 @@ func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
 	if j.Analysis == ScoreName {
 		return planScore(j, r)
 	}
+	if _, ok := matchKinds()[j.Analysis]; ok {
+		return planMatch(j, r)
+	}
 	if c, ok := custodyOf(j.Analysis); ok {
 		return planCustody(c, j, r)
 	}
@@ -193,6 +196,8 @@ func (p *Plan) Statement(j *job.Job, r *job.Roster) []string {
 	switch {
 	case p.scoring != nil:
 		return append(lines, p.scoring.statement(to, r)...)
+	case p.match != nil:
+		return append(lines, p.matchStatement(j, r)...)
 	case p.custody != nil:
 		return append(append(lines, p.custody.says(p, r)...), everybodySees)
 	}
@@ -276,6 +281,8 @@ func person(name, organisation string) string {
 func (p *Plan) Finish(opened Opened) (*Result, error) {
 	finish := p.finishShares
 	switch {
+	case p.match != nil:
+		finish = p.finishMatch
 	case p.custody != nil:
 		finish = p.finishCustody
 	case p.Engine == job.EngineMHE:

@@ -64,9 +64,6 @@ func TestUnsupported(t *testing.T) {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}
-	for _, name := range planned() {
-		check(`analysis "`+name+`"`, s.job(ask{"ward", name, "", `{"anything":1}`}))
-	}
 	j := s.job(ask{"ward", "pca", "", `{"columns":["age","dose"]}`})
 	j.Engine = job.EngineMHE
 	check(`analysis "pca" with engine "mhe"`, j)

@@ -2,8 +2,8 @@ package protocols
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"consilium/job"
 )
@@ -32,13 +32,6 @@ func Analyses() []Analysis {
 	}
 }
 
-// planned are the analyses that the documentation names and later versions have.
-func planned() []string {
-	return []string{
-		"match.rank", "match.exchange",
-	}
-}
-
 // Unsupported says that a job is well formed but asks for what this version
 // does not have: an analysis, an argument or an engine.
 type Unsupported struct {
@@ -51,8 +44,7 @@ func (u *Unsupported) Error() string {
 	return fmt.Sprintf("%s is not in this version; %s", u.What, u.Hint)
 }
 
-// Lookup returns the analysis of that name. The error for a planned one is an
-// *Unsupported; any other lists the known names.
+// Lookup returns the analysis of that name. The error lists the known names.
 func Lookup(name string) (Analysis, error) {
 	var known []string
 	for _, a := range Analyses() {
@@ -61,11 +53,9 @@ func Lookup(name string) (Analysis, error) {
 		}
 		known = append(known, a.Name())
 	}
-	if slices.Contains(planned(), name) {
-		return nil, &Unsupported{What: fmt.Sprintf("analysis %q", name), Hint: "it has " + strings.Join(known, ", ")}
-	}
 	for _, c := range custodies() { // PlanJob has these
 		known = append(known, c.name())
 	}
+	known = append(known, slices.Sorted(maps.Keys(matchKinds()))...)
 	return nil, fmt.Errorf("there is no analysis %.64q: %s", name, job.Near(name, known))
 }

@@ -15,25 +15,26 @@ func suite() (hpke.KEM, hpke.KDF, hpke.AEAD) {
 	return hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES256GCM()
 }
 
-// elementSize is the size in bytes of an element of Z_2^128 on the wire.
-const elementSize = 16
-
 // A sealed output's plaintext is the party's two components of the sharing,
-// A then B, each Len elements of 16 bytes, little endian, and nothing else.
+// A then B, each Len elements, little endian, of 16 bytes, or 8 of a match, and
+// nothing else.
 
 // encodeShare returns the plaintext of a sealed output.
-func encodeShare(x rss.Vec128) []byte {
+func encodeShare[V ring.Vector[V]](x rss.Share[V]) []byte {
 	return x.B.Append(x.A.Append(nil))
 }
 
 // decodeShare reads the plaintext of a sealed output of n elements.
-func decodeShare(b []byte, n int) (rss.Vec128, error) {
-	half := n * elementSize
+func decodeShare(b []byte, n int) (rss.Vec128, error) { return decodeParts[ring.Vec128](b, n) }
+
+// decodeParts is decodeShare in any ring.
+func decodeParts[V ring.Vector[V]](b []byte, n int) (share rss.Share[V], err error) {
+	var v V
+	half := v.Make(n).Size()
 	if len(b) != 2*half {
-		return rss.Vec128{}, fmt.Errorf("%d bytes, want %d", len(b), 2*half)
+		return share, fmt.Errorf("%d bytes, want %d", len(b), 2*half)
 	}
-	var v ring.Vec128
-	return rss.Vec128{A: v.Decode(b[:half]), B: v.Decode(b[half:])}, nil
+	return rss.Share[V]{A: v.Decode(b[:half]), B: v.Decode(b[half:])}, nil
 }
 
 // recipientKey returns the key to which the result is sealed.

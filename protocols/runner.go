@@ -70,6 +70,8 @@ func (w *work) produce(s *mpc.Session) (*job.SealedShare, Change) {
 	switch {
 	case w.plan.scoring != nil:
 		return w.score(s), nil
+	case w.plan.match != nil:
+		return w.match(s)
 	case w.plan.custody != nil:
 		return w.keep(s)
 	case w.plan.answers != nil:

@@ -88,6 +88,9 @@ func (b *binding) openDeposit(d *Deposit) (*held, error) {
 	return h, nil
 }
 
+// depositAgain says what mends deposits that differ.
+const depositAgain = "run consilium deposit again"
+
 // errOtherStudy says that a deposit does not fit the roster.
 var errOtherStudy = errors.New("what is deposited was changed, or is from before the study changed the dataset's sites, rows or columns: run consilium deposit again")
 

@@ -28,6 +28,8 @@ type Task struct {
 	// List is this site's own rows of lists; nil when the job reads none here: see
 	// Plan.Lists.
 	List ListData
+	// Runs keeps what a match leaves at this site; nil where List is.
+	Runs MatchRuns
 	// Vault is what this node keeps of the dataset under engine mhe; nil when it keeps
 	// nothing.
 	Vault Vault
@@ -59,8 +61,10 @@ const (
 // The first steps of a session's paths.
 const (
 	stepConfirm = "confirm"
+	stepCommit  = "commit"
 	stepSeal    = "seal" // seal.0, seal.1 …: one for each site of the dataset
 	stepCompute = "compute"
+	stepReady   = "ready" // sites wait here while parties compute
 	stepReveal  = "reveal"
 	stepEnd     = "end"
 )
@@ -72,7 +76,7 @@ func phaseOf(path string) string {
 	switch first {
 	case stepConfirm:
 		return Confirming
-	case stepSeal:
+	case stepCommit, stepSeal:
 		return Sealing
 	case stepCompute:
 		return Computing
@@ -140,6 +144,9 @@ func (t *Task) work(b *binding) (*work, error) {
 	}
 	if needs := w.isSite() && b.plan.ReadsRows(); needs != (t.Data != nil) {
 		return nil, fmt.Errorf("%s: the roster and this node disagree on whether it holds rows of dataset %s; compare the roster's sites with the node's own datasets", t.Self, b.plan.Dataset.Name)
+	}
+	if reads := w.isSite() && b.plan.match != nil; reads != (t.List != nil && t.Runs != nil) {
+		return nil, fmt.Errorf("%s: the roster and this node disagree on whether it holds rows of the lists %s; compare the roster's sites with the node's own datasets", t.Self, strings.Join(b.plan.lists, ", "))
 	}
 	return w, nil
 }

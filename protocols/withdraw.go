@@ -9,17 +9,19 @@ import (
 )
 
 // withdrawing removes what is deposited of a dataset, at all sites and at every node
-// that keeps its ciphertexts.
+// that keeps its ciphertexts. Who has nothing takes part all the same, so that what
+// ended half done can be asked again.
 //
-// The recipient learns the number of the deposit that was removed.
+// The recipient learns that all have removed what they had.
 type withdrawing struct{}
 
 func (withdrawing) name() string { return "withdraw" }
 
-// depositOutput is the number of a deposit.
-const depositOutput = "deposit"
+// withdrawnOutput is the job's own number, by which every site says that it has done
+// what was asked.
+const withdrawnOutput = "withdrawn"
 
-func (withdrawing) outputs() []string { return []string{depositOutput} }
+func (withdrawing) outputs() []string { return []string{withdrawnOutput} }
 
 // All who take part are asked to remove what they keep: who does is for them to know.
 func (withdrawing) plan(p *Plan, j *job.Job, r *job.Roster) error {
@@ -28,21 +30,20 @@ func (withdrawing) plan(p *Plan, j *job.Job, r *job.Roster) error {
 		return err
 	}
 	p.beside = notSites(p.Dataset, r.Participants(j))
-	p.Reveals = []string{"the number of the deposit that is removed, and nothing of any row"}
+	p.Reveals = []string{"that what was deposited is removed, and nothing of any row"}
 	return nil
 }
 
+// check looks after keepers that take no part. What a deposit that cannot be read says
+// of them nobody knows: it is removed here.
 func (withdrawing) check(n *keeping) error {
 	stored, err := n.vault.Deposit()
-	if errors.Is(err, ErrNoDeposit) && !n.isSite() {
-		return nil
-	}
 	if err != nil {
-		return err
+		return nil
 	}
 	defer stored.Close()
 	for _, keeper := range stored.Deposit().At {
-		if !n.takesPart(keeper) {
+		if n.roster.NodeIndex(keeper) >= 0 && !n.takesPart(keeper) {
 			return fmt.Errorf("%s keeps ciphertexts of the deposit and takes no part in the job; name it under nodes, or no nodes at all", keeper)
 		}
 	}
@@ -50,52 +51,35 @@ func (withdrawing) check(n *keeping) error {
 }
 
 func (withdrawing) perform(w *work, s *mpc.Session) ([]word, Change) {
-	change, deposit, err := w.withdrawn()
+	change, err := w.givenUp()
 	if err != nil {
 		s.Fail(err)
-		return nil, change
+		return nil, nil
 	}
-	if !w.isParty() {
-		return nil, change
-	}
-	w.sameAtSites(s.Step(stepCompute).Step("deposit"), deposit, "deposit", depositAgain)
-	return []word{deposit}, change
+	return []word{word(w.id)}, change
 }
 
-// depositAgain says what mends deposits that differ.
-const depositAgain = "run consilium deposit again"
-
-// withdrawn begins to remove what this node has: nothing, at a node that is no site.
-func (w *work) withdrawn() (Change, word, error) {
+// givenUp begins to remove what this node keeps; nil where that is nothing.
+func (w *work) givenUp() (Change, error) {
 	if w.Vault == nil {
-		return nil, word{}, nil
+		return nil, nil
 	}
-	// In this order: of a deposit that takes its place in between, Commit knows.
 	change, err := w.Vault.Withdraw()
-	if errors.Is(err, ErrNoDeposit) && !w.isParty() {
-		return nil, word{}, nil
+	if errors.Is(err, ErrNoDeposit) {
+		return nil, nil
 	}
-	if err != nil {
-		return nil, word{}, err
-	}
-	stored, err := w.Vault.Deposit()
-	if err != nil {
-		return change, word{}, err
-	}
-	defer stored.Close()
-	return change, stored.Deposit().Job, nil
+	return change, err
 }
 
-func (withdrawing) result(p *Plan, opened Opened) *Result {
-	deposit := hashIn(opened, depositOutput).Short()
+func (withdrawing) result(p *Plan, _ Opened) *Result {
 	return &Result{
 		Status: statusOK,
-		Value:  map[string]any{"deposit": deposit},
+		Value:  map[string]any{"withdrawn": p.Dataset.Name},
 		Tables: []Table{{
-			Title:  "Withdrawn of dataset " + p.Dataset.Name,
-			Header: []string{"Deposit"},
-			Rows:   [][]string{{deposit}},
-			Notes:  []string{"The sites and all that kept its ciphertexts have removed them. Who had made a copy before still has it."},
+			Title:  "Withdrawn",
+			Header: []string{"Dataset"},
+			Rows:   [][]string{{p.Dataset.Name}},
+			Notes:  []string{"The sites and all that kept its ciphertexts have removed what they had. Who had made a copy before still has it."},
 		}},
 	}
 }

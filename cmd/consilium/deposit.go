@@ -17,7 +17,7 @@ type custody struct {
 
 func (o *custody) flags(cmd *cobra.Command) {
 	o.runOptions.flags(cmd)
-	cmd.Flags().StringVar(&o.engine, "engine", "", "mhe: encrypted under a key that all sites hold together")
+	cmd.Flags().StringVar(&o.engine, "engine", o.engine, "mhe: encrypted under a key that all sites hold together")
 }
 
 // ask runs the job of that name about a dataset.
@@ -49,8 +49,9 @@ func newRekeyCommand() *cobra.Command {
 		Long: `Rekey has all sites of a dataset make a key epoch: a public key that datasets are
 encrypted under, of which each site holds a piece of the secret in its own vault.
 The study's file says how many sites, any of them, open together (vault: quorum) and
-how many ciphertexts may be opened under one key (vault: openings). When these are
-spent, or a piece may have been lost, rekey and deposit again.
+how many ciphertexts each site may open under one key (vault: openings); a job takes
+one for every sum that it opens, and for wide numbers two or three. When these are spent,
+or a piece may have been lost, rekey and deposit again.
 
 What is deposited stays under the key that it was encrypted with.`,
 		Example: `  consilium rekey lung
@@ -60,7 +61,7 @@ What is deposited stays under the key that it was encrypted with.`,
 			return o.ask(cmd, "rekey", args[0], map[string]any{})
 		},
 	}
-	o.runOptions.flags(cmd)
+	o.flags(cmd)
 	return cmd
 }
 
@@ -78,7 +79,11 @@ says suffice. It takes the place of what was deposited before.
 
 Jobs on what is deposited take their rows by conditions that were deposited with it:
 give each as --filter. A regression takes the rows that are complete in all of its
-columns, which is a condition too.`,
+columns, which is a condition too.
+
+With --at the ciphertexts are at these nodes alone: a job that fewer than all sites
+answer then has to name one of them under nodes. A column that is too wide for products
+is left out, unless it is named; the statement lists what goes.`,
 		Example: `  consilium deposit lung --engine mhe
   consilium deposit lung --engine mhe --columns age,time --filter "sex = 1" --at hospital-2
   consilium deposit lung --engine mhe --filter "time IS NOT NULL AND age IS NOT NULL"

@@ -86,14 +86,21 @@ func newVaultWorld(t *testing.T, vault job.Vault, files ...string) *world {
 		write(t, at[name], testHeader+text)
 		dataset.Sites = append(dataset.Sites, job.Site{Node: name, Rows: strings.Count(text, "\n")})
 	}
+	return startWorld(t, dir, []job.Dataset{dataset}, map[string]map[string]string{"visits": at})
+}
+
+// startWorld starts a study with those datasets, whose files are there.
+func startWorld(t *testing.T, dir string, datasets []job.Dataset, files map[string]map[string]string, policies ...string) *world {
+	t.Helper()
 	w := &world{t: t, tap: newWiretap(t)}
+	study := &setup.StudyFile{
+		Study: "test", Parties: []string{"hospital-1", "hospital-2", "hospital-3"},
+		Policies: policies, Datasets: datasets,
+	}
+	must(t, study.Bundle(dir))
 	var err error
 	w.layout, err = localnet.Create(filepath.Join(dir, "study"), localnet.Spec{
-		Study: &setup.StudyFile{
-			Study: "test", Parties: []string{"hospital-1", "hospital-2", "hospital-3"},
-			Datasets: []job.Dataset{dataset},
-		},
-		Nodes: 5, Files: map[string]map[string]string{"visits": at},
+		Study: study, Nodes: 5, Files: files,
 		Timeout: testTimeout, Deadline: testDeadline, Proxy: w.tap.front,
 	})
 	must(t, err)

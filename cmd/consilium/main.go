@@ -53,6 +53,7 @@ record leaving its hospital in readable form.
 		newDemoCommand(), newInitCommand(), newStudyCommand(),
 		newNodeCommand(), newCoordinatorCommand(),
 		newDatasetsCommand(), newRunCommand(), newScoreCommand(), newJobsCommand(),
+		newMatchCommand(),
 		newRekeyCommand(), newDepositCommand(), newWithdrawCommand(),
 		newVerifyCommand(), newVersionCommand(),
 	)

@@ -21,13 +21,18 @@ result with the expected one. A line a case:
 
   PASS|PART|FAIL|SKIP id max-error seconds [reason]
 
+Of organ matching files (candidates.csv, donors.csv, etkas_expected.csv) it makes a
+study with the candidates of each hospital at a node of its own and the donors at one
+more, runs a match for each donor, and compares the ranked lists rank by rank.
+
 PART: all fields that are there agree, the absent ones are named. SKIP: this
 version lacks the analysis, an argument or the engine. max-error is the largest
 relative error of a number. The exit code is 0 when nothing failed; with
 --strict, only when everything passed.`,
 		Example: `  consilium verify testdata/reference
   consilium verify testdata/reference --only frequency-
-  consilium verify testdata/reference --engine mhe`,
+  consilium verify testdata/reference --engine mhe
+  consilium verify testdata/organ/examples`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			exe, err := os.Executable()

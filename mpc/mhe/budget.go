@@ -85,7 +85,21 @@ func (b *Budget) Charge(ciphertexts int) error {
 	}
 	// What could not be written may be on disk all the same, or may not: it counts.
 	b.spent += ciphertexts
-	return b.write(b.spent)
+	if err := b.write(b.spent); err != nil {
+		return fmt.Errorf("the budget of openings cannot be written: %w", pathless(err))
+	}
+	return nil
+}
+
+// pathless leaves out the file that an error names: who answers tells it to others.
+func pathless(err error) error {
+	if path := new(fs.PathError); errors.As(err, &path) {
+		return path.Err
+	}
+	if link := new(os.LinkError); errors.As(err, &link) {
+		return link.Err
+	}
+	return errors.New("its disk fails")
 }
 
 // Left returns how many ciphertexts may still be opened.

@@ -292,7 +292,7 @@ func NewAnswers(sums, bits int, q *Quorum, openings int) (*Answers, error) {
 		return nil, fmt.Errorf("%d sums of %d bits, %d openings: from 1 to %d sums, 1 to %d bits, at least one opening", sums, bits, openings, MaxTerms, p.bits(len(p.plain)))
 	}
 	sites := len(q.holders)
-	l := &Layout{Values: sums * p.slots(), Bits: p.bits(primes), Sites: sites, Need: q.need, noise: noiseOf(p, sites, openings)}
+	l := &Layout{Values: sums * p.slots(), Bits: p.bits(primes), Sites: sites, Need: q.need, noise: noiseOf(p, sites, q.exposed(openings))}
 	l.noise.terms = q.need + residual
 	l, err := l.complete()
 	return &Answers{l, sums}, err

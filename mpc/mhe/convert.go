@@ -47,7 +47,7 @@ func NewConversion(values, within int, q *Quorum, openings int) (*Conversion, er
 	if wide > MaxBits {
 		return nil, fmt.Errorf("%d sums below 2^%d over %d sites need %d bits with their masks, there are %d", values, within, sites, wide, MaxBits)
 	}
-	l := &Layout{Values: values, Bits: wide, Sites: sites, Need: q.need, noise: noiseOf(sums, sites, openings)}
+	l := &Layout{Values: values, Bits: wide, Sites: sites, Need: q.need, noise: noiseOf(sums, sites, q.exposed(openings))}
 	l.noise.terms += conversionParties + q.need // see Together and answer
 	l, err := l.complete()
 	return &Conversion{l, within, mask}, err

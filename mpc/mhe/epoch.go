@@ -25,7 +25,7 @@ type Epoch struct {
 	ID       [sha256.Size]byte // a hash of all that made it, the same at every holder
 	Quorum   *Quorum
 	Bits     int // every sum of products is smaller than 2^Bits in absolute value
-	Openings int // ciphertexts that may be opened under the key
+	Openings int // ciphertexts that each holder may open under the key
 
 	keys   *Layout
 	public *PublicKey

@@ -99,12 +99,16 @@ func (q *Quorum) CheckActive(active []mpc.PartyID, self mpc.PartyID) error {
 	return nil
 }
 
+// exposed is how many ciphertexts can be opened under a key of which each holder opens
+// at most so many: where not all holders are needed, others can open others.
+func (q *Quorum) exposed(openings int) int { return (openings*len(q.holders) + q.need - 1) / q.need }
+
 // NewQuorumLayout is NewLayout for sums under a key that is dealt to a quorum, of
-// which so many openings of one ciphertext each are made while the key lasts. Its
+// which each holder makes so many openings of one ciphertext while the key lasts. Its
 // smudging is that of openings, and of the zeros that every opening adds.
 func NewQuorumLayout(values, bits int, q *Quorum, openings int) (*Layout, error) {
 	sites := len(q.holders)
-	l := &Layout{Values: values, Bits: bits, Sites: sites, Need: q.need, noise: noiseOf(sums, sites, openings)}
+	l := &Layout{Values: values, Bits: bits, Sites: sites, Need: q.need, noise: noiseOf(sums, sites, q.exposed(openings))}
 	l.noise.terms += q.need
 	return l.complete()
 }

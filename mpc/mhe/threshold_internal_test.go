@@ -101,23 +101,27 @@ func TestSharesOfAQuorumAddUp(t *testing.T) {
 	})
 }
 
-// The smudging of a stored key is the rule's for all openings that it allows and for
-// the zeros that each adds.
+// The smudging of a stored key is the rule's for all openings that it allows, with
+// those that other holders make, and for the zeros that each adds.
 func TestQuorumLayoutCountsOpenings(t *testing.T) {
 	q, err := NewQuorum([]mpc.PartyID{0, 1, 2, 3, 4}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	few, err := NewQuorumLayout(1, 20, q, 1)
+	few, err := NewQuorumLayout(1, 20, q, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	many, err := NewQuorumLayout(1, 20, q, 10000)
+	many, err := NewQuorumLayout(1, 20, q, 30000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if ratio := many.Sigma / few.Sigma; ratio < 99.99 || ratio > 100.01 {
-		t.Errorf("10,000 openings ask for %g times the smudging of one, want 100", ratio)
+		t.Errorf("30,000 openings ask for %g times the smudging of 3, want 100", ratio)
+	}
+	// Three of five open each time: while each opens three, five ciphertexts are opened.
+	if few.noise.openings != 5 || many.noise.openings != 50000 {
+		t.Errorf("%d and %d openings are reckoned with, want 5 and 50000", few.noise.openings, many.noise.openings)
 	}
 	plain, err := NewLayout(1, 20, 5)
 	if err != nil {

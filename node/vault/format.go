@@ -162,8 +162,9 @@ func checkDeposit(d *protocols.Deposit) ([]*mhe.Manifest, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m.Epoch != d.Epoch || len(d.Signatures[i]) != ed25519.SignatureSize || i > 0 && m.Site <= manifests[i-1].Site {
-			return nil, fmt.Errorf("manifest %d of the deposit is of another epoch, out of order, or not signed", i+1)
+		twice := slices.ContainsFunc(manifests, func(other *mhe.Manifest) bool { return other.Site == m.Site })
+		if m.Epoch != d.Epoch || len(d.Signatures[i]) != ed25519.SignatureSize || twice {
+			return nil, fmt.Errorf("manifest %d of the deposit is of another epoch, there twice, or not signed", i+1)
 		}
 		manifests = append(manifests, m)
 	}

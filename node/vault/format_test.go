@@ -89,13 +89,22 @@ func TestDepositFile(t *testing.T) {
 		"too many":       func(d *protocols.Deposit) { d.At = make([]string, job.MaxNodes+1) },
 		"another epoch":  func(d *protocols.Deposit) { d.Epoch = job.Hash{9} },
 		"no signature":   func(d *protocols.Deposit) { d.Signatures[1] = nil },
-		"disorder":       func(d *protocols.Deposit) { d.Manifests[0], d.Manifests[1] = d.Manifests[1], d.Manifests[0] },
+		"twice":          func(d *protocols.Deposit) { d.Manifests[0] = d.Manifests[1] },
 	} {
 		d := someDeposit()
 		spoil(d)
 		if _, _, err := parseDeposit(encodeDeposit(d)); err == nil {
 			t.Errorf("%s: it is read", name)
 		}
+	}
+}
+
+// TestDepositOfSitesInAnyOrder: a study may list its sites as it likes.
+func TestDepositOfSitesInAnyOrder(t *testing.T) {
+	d := someDeposit()
+	d.Manifests[0], d.Manifests[2] = d.Manifests[2], d.Manifests[0]
+	if _, manifests, err := parseDeposit(encodeDeposit(d)); err != nil || manifests[0].Site != 2 {
+		t.Errorf("%v: %v", manifests, err)
 	}
 }
 

@@ -77,6 +77,9 @@ func ownStep(known *big.Rat) *big.Rat {
 // Columns of a result that every run has.
 var builtinColumns = []string{"run", "sequence", "tier", "points", "candidate", "hospital"}
 
+// exchangeColumns are those of an exchange: the run, and of a pair its id and hospital.
+var exchangeColumns = []string{"run", "candidate", "hospital"}
+
 func builtinColumn(name string) bool { return slices.Contains(builtinColumns, name) }
 
 // assembly makes a program of a policy's parts.
@@ -306,10 +309,10 @@ func (a *assembly) entitlement() error {
 }
 
 func (a *assembly) show(name string) error {
+	if a.policy.Kind == Exchange && !slices.Contains(exchangeColumns, name) {
+		return fmt.Errorf("entitlement: a policy of kind exchange has no column %.64q: %s", name, job.Near(name, exchangeColumns))
+	}
 	if builtinColumn(name) {
-		if a.policy.Kind == Exchange && (name == "tier" || name == "points") {
-			return fmt.Errorf("entitlement: a policy of kind exchange has no %s: remove it", name)
-		}
 		return nil
 	}
 	v, ok := a.values[name]

@@ -67,6 +67,30 @@ func parseSmall(t testing.TB, from, to string) (*Policy, error) {
 	})
 }
 
+// TestExchangePoliciesThatAreRefused: pairs have names, and results nothing else.
+func TestExchangePoliciesThatAreRefused(t *testing.T) {
+	text, err := policies.FS.ReadFile("kidney-exchange.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"type: id, columns: [pair], min: \"1\", max: \"9999999\"", "type: integer, columns: [pair], min: \"1\", max: \"9999999\"", "no input is of type id"},
+		{"office: [run]", "office: [run, tier]", "has no column \"tier\""},
+		{"office: [run]", "office: [sequence]", "has no column \"sequence\""},
+		{"eligible:\n", "match:\n  - {name: same, value: \"donor.abo == candidate.abo\"}\neligible:\n", ""},
+		{"entitlement:\n", "weight: \"donor.abo\"\nentitlement:\n", "weight"},
+	} {
+		changed := strings.Replace(string(text), c.from, c.to, 1)
+		if _, err := Parse([]byte(changed), policies.FS); changed == string(text) || (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.to, err, c.want)
+		}
+	}
+	shown := strings.NewReplacer("eligible:\n", "match:\n  - {name: same, value: \"donor.abo == candidate.abo\"}\neligible:\n", "office: [run]", "office: [same]").Replace(string(text))
+	if _, err := Parse([]byte(shown), policies.FS); err == nil || !strings.Contains(err.Error(), "has no column \"same\"") {
+		t.Errorf("a number of the match is shown: %v", err)
+	}
+}
+
 // TestPoliciesThatAreRefused: each with one line that says what and where.
 func TestPoliciesThatAreRefused(t *testing.T) {
 	if _, err := parseSmall(t, small, small); err != nil {

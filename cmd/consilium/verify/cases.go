@@ -143,6 +143,17 @@ func organCases(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if donors != nil {
+		all, err := firstFields(filepath.Join(dir, donorsFile), 1)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range all { // for whom nobody is expected
+			if !slices.Contains(donors, d) {
+				donors = append(donors, d)
+			}
+		}
+	}
 	pools, err := firstFields(filepath.Join(dir, "exchange_expected.csv"), 2)
 	if err != nil {
 		return nil, err
@@ -151,10 +162,7 @@ func organCases(dir string) ([]string, error) {
 	for _, d := range donors {
 		ids = append(ids, "etkas-"+d)
 	}
-	for _, p := range pools {
-		ids = append(ids, "exchange-"+p)
-	}
-	return ids, nil
+	return append(ids, exchangeCases(pools)...), nil
 }
 
 // firstFields returns the distinct values of a CSV file's first n fields, in

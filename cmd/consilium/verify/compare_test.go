@@ -74,7 +74,7 @@ func TestLoad(t *testing.T) {
 	if len(f.Cases) != 25 || f.Nodes() != 5 || len(f.Files["birthwt"]) != 3 || len(f.Organ) != 0 {
 		t.Errorf("reference: %d cases, %d nodes, files %v, organ %v", len(f.Cases), f.Nodes(), f.Files["birthwt"], f.Organ)
 	}
-	if f, err = Load(filepath.Join(data, "organ", "examples")); err != nil || len(f.Organ) != 14 || f.Nodes() != 3 {
+	if f, err = Load(filepath.Join(data, "organ", "examples")); err != nil || len(f.Organ) != 21 || f.Nodes() != 3 {
 		t.Errorf("organ: %v, %v", f, err)
 	}
 	if _, err := Load(t.TempDir()); err == nil {

@@ -58,8 +58,16 @@ func Run(ctx context.Context, o Options) (Totals, error) {
 			return t, err
 		}
 	}
-	for _, id := range organ {
-		t.add(o.Out, outcome{id: id, word: skip, reason: "organ matching is not in this version"})
+	donors, pools := donorsOf(organ)
+	if len(donors) > 0 {
+		if err := runRanks(ctx, o, donors, &t); err != nil {
+			return t, err
+		}
+	}
+	if len(pools) > 0 {
+		if err := runExchanges(ctx, o, pools, &t); err != nil {
+			return t, err
+		}
 	}
 	_, err = fmt.Fprintln(o.Out, t)
 	return t, err

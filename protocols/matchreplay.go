@@ -1,0 +1,148 @@
+package protocols
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"consilium/organ/policy"
+	"consilium/protocols/match"
+)
+
+// replayer is a match that gives the same whenever it is run with the same inputs.
+type replayer interface {
+	// replay runs the match in the clear: its status word, and the rows of its result.
+	replay(p *Plan, in []*policy.Rows) (status string, rows []any, err error)
+}
+
+// Replay runs a match once more, in the clear, from what its sites kept, and holds it
+// against what the recipient opened: every input must be the one that its site had
+// committed to before anything was shared, and the result the same to the last row.
+// Runs are those that the sites of the match keep, in any order.
+func (p *Plan) Replay(opened Opened, runs []*MatchRun) (*Result, error) {
+	if p.match == nil {
+		return nil, fmt.Errorf("%s is no match: only matches are replayed", p.Analysis)
+	}
+	kind, ok := p.match.kind.(replayer)
+	if !ok {
+		return nil, fmt.Errorf("%s draws among equals at random, and is not replayed", p.Analysis)
+	}
+	result, err := p.Finish(opened)
+	if err != nil {
+		return nil, err
+	}
+	var inputs []*policy.Rows
+	for i, c := range p.commitmentsIn(opened) {
+		in, err := inputOf(runs, c)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := parseInput(p.match.inputs[i].columns, in.Text)
+		if err != nil {
+			return nil, fmt.Errorf("the input of %s of list %s: %w", c.Site, c.List, err)
+		}
+		if rows.N != p.match.inputs[i].rows {
+			return nil, fmt.Errorf("the input of %s of list %s has %d rows, and put in %d", c.Site, c.List, rows.N, p.match.inputs[i].rows)
+		}
+		inputs = append(inputs, rows)
+	}
+	status, rows, err := kind.replay(p, inputs)
+	if err != nil {
+		return nil, err
+	}
+	if status != result.Status {
+		return nil, fmt.Errorf("the run ended as %q and its inputs give %q: it is not what the sites put in", result.Status, status)
+	}
+	told := result.Value.(map[string]any)["rows"].([]any)
+	for i := range max(len(told), len(rows)) {
+		if i >= len(told) || i >= len(rows) || !reflect.DeepEqual(told[i], rows[i]) {
+			return nil, fmt.Errorf("row %d of the run is not what its inputs give", i+1)
+		}
+	}
+	return result, nil
+}
+
+// inputOf finds the input that opens a commitment.
+func inputOf(runs []*MatchRun, c Commitment) (*MatchInput, error) {
+	for _, run := range runs {
+		if in, ok := run.opens(c); ok {
+			return in, nil
+		}
+	}
+	for _, run := range runs {
+		if run.Site == c.Site {
+			return nil, fmt.Errorf("what %s shows of list %s is not what it had committed to in the run", c.Site, c.List)
+		}
+	}
+	return nil, fmt.Errorf("the input of %s of list %s is missing: ask it for its file of the run", c.Site, c.List)
+}
+
+// replay implements replayer.
+func (k *rankRun) replay(p *Plan, in []*policy.Rows) (status string, rows []any, err error) {
+	program := p.match.policy.Program
+	candidates, donor := in[:len(in)-1], in[len(in)-1]
+	all := &policy.Rows{Columns: make([][]int64, len(program.Candidate))}
+	var hospitals []string
+	for i, site := range candidates {
+		all.N += site.N
+		for c := range all.Columns {
+			all.Columns[c] = append(all.Columns[c], site.Columns[c]...)
+		}
+		hospitals = append(hospitals, slices.Repeat([]string{k.hospitals[i]}, site.N)...)
+	}
+	rows = []any{}
+	if word := obstacle(program, all, donor.Row(0)); word != "" {
+		return word, rows, nil
+	}
+	ranked, err := program.Evaluate(all, donor.Row(0))
+	if err != nil {
+		return "", nil, err
+	}
+	if len(ranked) == 0 {
+		return statusNobody, rows, nil
+	}
+	for i, r := range ranked[:min(k.k, len(ranked))] {
+		row := map[string]any{columnSequence: int64(i) + 1}
+		values := map[string]int64{match.ColumnTier: int64(r.Tier), match.ColumnPoints: r.Points, match.ColumnCandidate: r.ID}
+		for s, shown := range program.Shown {
+			values[shown.Name] = r.Shown[s]
+		}
+		for _, name := range k.office[1:] {
+			if name == match.ColumnHospital {
+				row[name] = hospitals[r.Row]
+				continue
+			}
+			if row[name], err = k.value(p, name, values[name]); err != nil {
+				return "", nil, err
+			}
+		}
+		rows = append(rows, row)
+	}
+	return statusOK, rows, nil
+}
+
+// candidatePresent is the input that is 1 in a row of a candidate, and 0 in one that
+// fills a list up to its declared length.
+const candidatePresent = "candidate.present"
+
+// obstacle returns the word for what keeps rows from being ranked; "" where nothing does.
+func obstacle(program *policy.Program, all *policy.Rows, donor []int64) string {
+	present := slices.IndexFunc(program.Candidate, func(in policy.InputInfo) bool { return in.Name == candidatePresent })
+	seen, fault := map[int64]bool{}, false
+	for i := range all.N {
+		row := all.Row(i)
+		if row[present] == 0 {
+			continue
+		}
+		v := program.Run(row, donor)
+		if seen[v[program.ID]] {
+			return statusDuplicates
+		}
+		seen[v[program.ID]] = true
+		fault = fault || program.Fault >= 0 && v[program.Fault] == 1
+	}
+	if fault {
+		return statusTiers
+	}
+	return ""
+}
