@@ -92,7 +92,11 @@ func (n *keeping) checkStored() error {
 	if !slices.ContainsFunc(h.At, n.takesPart) {
 		return fmt.Errorf("the deposit is kept at %s, and none of them takes part in the job: name one under nodes", strings.Join(h.At, ", "))
 	}
-	if _, err := n.plan.circuit(h.columns()); err != nil {
+	circuit, err := n.plan.circuit(h.columns())
+	if err != nil {
+		return err
+	}
+	if err := checkSupply(h.manifests, circuit.Columns()); err != nil {
 		return err
 	}
 	if !n.isSite() {
@@ -108,6 +112,25 @@ func (n *keeping) checkStored() error {
 	}
 	if need, left := n.plan.answers.Ciphertexts, budget.Left(); need > left {
 		return fmt.Errorf("%d ciphertexts to open, %d left: %w; run consilium rekey and deposit", need, left, mhe.ErrSpent)
+	}
+	return nil
+}
+
+// mostSupply caps the ciphertexts, in bytes, that a site which answers has in memory.
+const mostSupply = 4 << 30
+
+// checkSupply refuses a job on more of what is deposited than a site can hold.
+func checkSupply(manifests []*mhe.Manifest, columns []string) error {
+	size := 0
+	for _, m := range manifests {
+		for _, c := range m.Columns {
+			if slices.Contains(columns, c.Name) {
+				size += len(c.Hashes) * mhe.StoredSize()
+			}
+		}
+	}
+	if size > mostSupply {
+		return fmt.Errorf("the job takes %.1f GB of ciphertexts at each site that answers, at most %.1f are allowed: name fewer columns", float64(size)/1e9, float64(mostSupply)/1e9)
 	}
 	return nil
 }

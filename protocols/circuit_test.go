@@ -197,3 +197,20 @@ func TestCircuitOfColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestSupplyIsBounded: a job that would take more memory than a site gives is refused
+// before it begins.
+func TestSupplyIsBounded(t *testing.T) {
+	column := func(name string) mhe.Column { return mhe.Column{Name: name, Hashes: make([]word, 256)} }
+	m := &mhe.Manifest{Columns: []mhe.Column{column("a"), column("b")}}
+	var manifests []*mhe.Manifest
+	for range 12 {
+		manifests = append(manifests, m)
+	}
+	if err := checkSupply(manifests, []string{"a"}); err != nil {
+		t.Error(err)
+	}
+	if err := checkSupply(manifests, []string{"a", "b"}); err == nil || !strings.Contains(err.Error(), "8.1 GB") || !strings.Contains(err.Error(), "name fewer columns") {
+		t.Error(err)
+	}
+}
