@@ -3,17 +3,14 @@ package verify
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"consilium/client"
 	"consilium/cmd/consilium/localnet"
 	"consilium/cmd/consilium/setup"
 	"consilium/job"
@@ -186,55 +183,32 @@ func listOf(pool string) string { return "pool-" + pool }
 
 // runExchanges runs the cases of kidney exchange. The total is over the chosen cases of
 // the default mode, or over all where none is chosen.
-func runExchanges(ctx context.Context, o Options, ids []string, t *Totals) (err error) {
+func runExchanges(ctx context.Context, o Options, ids []string, t *Totals) error {
 	e, err := loadExchanges(o.Dir)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "consilium-verify-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	layout, err := e.create(dir)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Log, "starting %d nodes with lists of pairs …\n", len(layout.Nodes))
-	network, err := localnet.Start(ctx, o.Exe, layout)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, network.Stop()) }()
-	c, err := client.Load(layout.ClientDir())
-	if err != nil {
-		return err
-	}
-	conn, err := c.Dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r := &exchangeRun{exchanges: e, layout: layout, client: c, conn: conn}
-	for _, id := range ids {
-		if id == exchangeTotal {
-			t.add(o.Out, r.total(ctx))
-		} else {
-			t.add(o.Out, r.exchange(ctx, id))
+	fmt.Fprintln(o.Log, "starting nodes with lists of pairs …")
+	return inStudy(ctx, o, e.create, func(s *study) error {
+		r := &exchangeRun{exchanges: e, study: s}
+		for _, id := range ids {
+			if id == exchangeTotal {
+				t.add(o.Out, r.total(ctx))
+			} else {
+				t.add(o.Out, r.exchange(ctx, id))
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // exchangeRun is a network with pools, and what its cases have given.
 type exchangeRun struct {
 	*exchanges
-	layout *localnet.Layout
-	client *client.Client
-	conn   *client.Conn
+	*study
 
 	cases, valid int // of the default mode
 	got, best    int // transplants there

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,42 +96,21 @@ func readTable(dir, name string, columns ...string) ([][]string, error) {
 }
 
 // runRanks runs a match for each donor.
-func runRanks(ctx context.Context, o Options, donors []string, t *Totals) (err error) {
+func runRanks(ctx context.Context, o Options, donors []string, t *Totals) error {
 	files, err := loadOrgan(o.Dir)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "consilium-verify-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	layout, err := files.create(dir)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Log, "starting %d nodes with a waiting list …\n", len(layout.Nodes))
-	network, err := localnet.Start(ctx, o.Exe, layout)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, network.Stop()) }()
-	c, err := client.Load(layout.ClientDir())
-	if err != nil {
-		return err
-	}
-	conn, err := c.Dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	for _, donor := range donors {
-		t.add(o.Out, files.rank(ctx, c, conn, donor))
-		if ctx.Err() != nil {
-			return ctx.Err()
+	fmt.Fprintln(o.Log, "starting nodes with a waiting list …")
+	return inStudy(ctx, o, files.create, func(s *study) error {
+		for _, donor := range donors {
+			t.add(o.Out, files.rank(ctx, s.client, s.conn, donor))
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // create makes the study: every hospital's candidates at its node, the donors at one

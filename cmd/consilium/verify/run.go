@@ -87,38 +87,51 @@ func chosen(f *Folder, prefix string) (cases []Case, organ []string) {
 	return cases, organ
 }
 
-func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals) (err error) {
+func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals) error {
+	fmt.Fprintf(o.Log, "inferring schemas and starting %d nodes …\n", f.Nodes())
+	create := func(dir string) (*localnet.Layout, error) { return create(ctx, filepath.Join(dir, "study"), f) }
+	return inStudy(ctx, o, create, func(s *study) error {
+		for _, k := range cases {
+			t.add(o.Out, runCase(ctx, s.client, s.conn, o.Engine, k))
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+}
+
+// study is a local network that runs, and its client.
+type study struct {
+	layout *localnet.Layout
+	client *client.Client
+	conn   *client.Conn
+}
+
+// inStudy makes a study in a folder of its own, runs ask in it, and removes it.
+func inStudy(ctx context.Context, o Options, create func(dir string) (*localnet.Layout, error), ask func(*study) error) (err error) {
 	dir, err := os.MkdirTemp("", "consilium-verify-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	fmt.Fprintf(o.Log, "inferring schemas and starting %d nodes …\n", f.Nodes())
-	layout, err := create(ctx, filepath.Join(dir, "study"), f)
-	if err != nil {
+	s := &study{}
+	if s.layout, err = create(dir); err != nil {
 		return err
 	}
-	network, err := localnet.Start(ctx, o.Exe, layout)
+	network, err := localnet.Start(ctx, o.Exe, s.layout)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, network.Stop()) }()
-	c, err := client.Load(layout.ClientDir())
-	if err != nil {
+	if s.client, err = client.Load(s.layout.ClientDir()); err != nil {
 		return err
 	}
-	conn, err := c.Dial(ctx)
-	if err != nil {
+	if s.conn, err = s.client.Dial(ctx); err != nil {
 		return err
 	}
-	defer conn.Close()
-	for _, k := range cases {
-		t.add(o.Out, runCase(ctx, c, conn, o.Engine, k))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return nil
+	defer s.conn.Close()
+	return ask(s)
 }
 
 // create makes the study: schemas from all files of a dataset together, node K
