@@ -112,7 +112,10 @@ func (w *work) agree(ctx context.Context) (mpc.Seeds, error) {
 	peers := slices.DeleteFunc(slices.Clone(w.parties), func(p mpc.PartyID) bool { return p == w.self })
 	return mpc.Agree(ctx, mpc.Agreement{
 		ID: w.session, Self: w.self, Names: w.roster.Names(), Peers: peers,
-		Transport: w.Transport, Key: w.Key, Timeout: w.Timeout,
+		Transport: w.Transport, Key: w.Key,
+		// A party that has not heard from everybody yet waits for them first, and says
+		// who it was that it waited for in vain.
+		Timeout: 2 * w.Timeout,
 		PeerKey: func(p mpc.PartyID) ed25519.PublicKey { return w.roster.NodeKey(int(p)) },
 	})
 }
