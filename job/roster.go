@@ -424,12 +424,21 @@ func (d *Dataset) meaning() Hash {
 	for _, s := range d.Sites {
 		parts = append(parts, []byte(s.Node), []byte(strconv.Itoa(s.Rows)))
 	}
-	for _, c := range d.Schema.Columns {
-		categories, missing := framed("categories", texts(c.Categories)...), framed("missing", texts(c.Missing)...)
-		parts = append(parts, framed("column", []byte(c.Name), []byte(c.Type), []byte(c.Step), []byte(c.Min), []byte(c.Max), categories, missing))
+	for i := range d.Schema.Columns {
+		parts = append(parts, d.Schema.Columns[i].framed())
 	}
 	return hashOf(domainDataset, parts...)
 }
+
+// framed is all that decides what codes of the column mean.
+func (c *Column) framed() []byte {
+	categories, missing := framed("categories", texts(c.Categories)...), framed("missing", texts(c.Missing)...)
+	return framed("column", []byte(c.Name), []byte(c.Type), []byte(c.Step), []byte(c.Min), []byte(c.Max), categories, missing)
+}
+
+// Meaning is a hash of all that decides what codes of the column mean. What describes
+// it for people may change without it.
+func (c *Column) Meaning() Hash { return hashOf(domainColumn, c.framed()) }
 
 func texts(list []string) [][]byte {
 	out := make([][]byte, len(list))

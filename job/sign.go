@@ -21,6 +21,7 @@ const (
 	domainSeal     = "consilium v1 seal"
 	domainManifest = "consilium v1 deposit manifest"
 	domainDataset  = "consilium v1 dataset"
+	domainColumn   = "consilium v1 column"
 )
 
 // framed is the only form in which this package signs and hashes: the domain

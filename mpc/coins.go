@@ -86,3 +86,10 @@ func (r root) coins(domain string) *Coins {
 	}
 	return &Coins{cipher.NewCTR(block, okm[16:])}
 }
+
+// Kept returns coins of a seed that lasts beyond a session, such as that of a component
+// which is kept on disk: the same bytes in every session. Who draws the seed uses it for
+// nothing else; domains keep its streams apart.
+func (seed Seed) Kept(domain string) *Coins {
+	return newRoot(seed, SessionID{}).coins("kept\x00" + domain)
+}

@@ -33,6 +33,9 @@ type Task struct {
 	// Vault is what this node keeps of the dataset under engine mhe; nil when it keeps
 	// nothing.
 	Vault Vault
+	// Shares is what this node keeps of the dataset under engine shares; nil when it can
+	// keep nothing.
+	Shares ShareStore
 	// Scored is the model and the query of a private score; nil of any other job.
 	Scored *Scored
 	// Timeout bounds every single send and receive, and thereby how long a site
