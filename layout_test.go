@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"coordinator":            {"api", "api/wire", "daemon", "job"},
 	"client":                 {"api", "api/wire", "job", "protocols"},
 	"examples":               {},
+	"synthetic":              {"job"},
 	"client/render":          {"client", "job", "protocols"},
 	"client/plot":            {"job", "protocols"},
 	"benchmarks":             {"*"},

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"consilium/client/render"
 	"consilium/job"
@@ -25,7 +24,7 @@ func newDatasetsCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "datasets",
-		Short: "List a study's datasets, propose a schema, check a file",
+		Short: "List a study's datasets, propose a schema, check a file, make one up",
 		Long: `Datasets lists what the study's roster says of each dataset: its columns with
 type, unit and range, the sites that hold it and how many rows they declare. The
 roster is public within the study; no data are read.`,
@@ -36,7 +35,10 @@ roster is public within the study; no data are read.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listDatasets(cmd, dir) },
 	}
 	clientFlag(cmd.Flags(), &dir)
-	cmd.AddCommand(newDatasetsInferCommand(), newDatasetsCheckCommand())
+	cmd.AddCommand(
+		newDatasetsInferCommand(), newDatasetsCheckCommand(),
+		newDatasetsTwinCommand(), newDatasetsGenerateCommand(),
+	)
 	return cmd
 }
 
@@ -190,10 +192,7 @@ func writeProposal(out io.Writer, name string, schema *job.Schema, report source
 		fmt.Fprintf(w, "# Look at %s\n", job.Printable(note, 500))
 	}
 	writeStudyLines(w)
-	e := yaml.NewEncoder(w)
-	e.SetIndent(2)
-	err := e.Encode(map[string]any{"datasets": []job.Dataset{d}})
-	return errors.Join(err, e.Close(), w.Flush())
+	return errors.Join(encodeDataset(w, &d), w.Flush())
 }
 
 // writeStudyLines prints what a study file says beside its datasets, as comments.
@@ -239,9 +238,9 @@ func checkFile(cmd *cobra.Command, o checkOptions, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	d, ok := file.Roster.Dataset(o.dataset)
-	if !ok {
-		return fmt.Errorf("study %s has no dataset %q: %s", file.Roster.Study, o.dataset, job.Near(o.dataset, file.Roster.DatasetNames()))
+	d, err := dataset(file.Roster, o.dataset)
+	if err != nil {
+		return err
 	}
 	rows, against := maxDeclared, "the schema"
 	if o.node != "" {
