@@ -44,6 +44,20 @@ func TestBitOperations(t *testing.T) {
 	}
 }
 
+// TestParity: bits to numbers and back, and the lowest bit of any number.
+func TestParity(t *testing.T) {
+	v := ramp(200, 1)
+	got := openedBits(t, memnet.New(memnet.Config{Seed: 1}), func(s *mpc.Session) rss.Bits {
+		b := rss.Parity(s, rss.Public(s, v))
+		return rss.ConcatPlanes(b, rss.Parity(s, rss.ToArith(s.Step("back"), b)))
+	})
+	for i, x := range v {
+		if want := x&1 == 1; got.Bit(0, i) != want || got.Bit(1, i) != want {
+			t.Fatalf("element %d is wrong", i)
+		}
+	}
+}
+
 func TestManyPlanes(t *testing.T) {
 	x := drawPlanes(rand.New(rand.NewPCG(2, 3)), 3, 200)
 	for j := range x.W {

@@ -44,6 +44,17 @@ var primitives = []primitive{
 	{"Trunc", 5*64 + 79, 7, func(s *mpc.Session, x rss.Vec, _ rss.Bits) { rss.Trunc(s, x, 16) }},
 	{"Lift", 4 * 64, 2, func(s *mpc.Session, x rss.Vec, _ rss.Bits) { rss.Lift(s, x) }},
 	{"DotRows", 3 * 64 / 4, 1, func(s *mpc.Session, x rss.Vec, _ rss.Bits) { rss.DotRows(s, x, x, 4) }},
+	{"Dots", 3 * 64 / 4, 1, func(s *mpc.Session, x rss.Vec, _ rss.Bits) { fours := inFours(s, x); rss.Dots(s, fours, fours) }},
+	{"Parity", 0, 0, func(s *mpc.Session, x rss.Vec, _ rss.Bits) { rss.Parity(s, x) }},
+}
+
+// inFours cuts a vector into vectors of four elements.
+func inFours(s *mpc.Session, x rss.Vec) []rss.Vec {
+	var out []rss.Vec
+	for lo := 0; lo < x.Len(); lo += 4 {
+		out = append(out, rss.Slice(s, x, lo, lo+4))
+	}
+	return out
 }
 
 // operands returns numbers and planes that hold something.

@@ -61,6 +61,9 @@ func TestCircuitMisuse(t *testing.T) {
 		"MatMul of other shapes":   {func(s *mpc.Session) string { return countOf(rss.MatMul(s, three, four, 3, 1, 3)) }, "9", "a 3 x 1 matrix of 3 elements meets a 1 x 3 matrix of 4"},
 		"MatMul of no columns":     {func(s *mpc.Session) string { return countOf(rss.MatMul(s, three, none, 3, 1, 0)) }, "0", "meets a 1 x 0 matrix of 0"},
 		"DotRows of part rows":     {func(s *mpc.Session) string { return countOf(rss.DotRows(s, three, three, 2)) }, "0", "rows of 2 elements in a vector of 3"},
+		"Dots of no pairs":         {func(s *mpc.Session) string { return countOf(rss.Dots(s, []rss.Vec{three}, nil)) }, "1", "inner products of 1 vectors with 0"},
+		"Dots of two lengths":      {func(s *mpc.Session) string { return countOf(rss.Dots(s, []rss.Vec{three}, []rss.Vec{four})) }, "1", "vectors of 3 and 4 elements meet"},
+		"Parity of nothing":        {func(s *mpc.Session) string { return shapeOf(rss.Parity(s, none)) }, "1x0", "vector of 0 elements"},
 		"MulPublic of two lengths": {func(s *mpc.Session) string { return countOf(rss.MulPublic(s, three, make(ring.Vec64, 2))) }, "3", "vectors of 3 and 2 elements meet"},
 	} {
 		t.Run(what, func(t *testing.T) {

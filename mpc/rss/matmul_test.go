@@ -53,6 +53,20 @@ func TestDotRows(t *testing.T) {
 	}
 }
 
+// TestDots: pairs of vectors of several lengths, one of them in two pairs.
+func TestDots(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 3))
+	x, y, z := bounded(rng, 70, 64), bounded(rng, 70, 64), bounded(rng, 3, 64)
+	got := kind64.leave(opened(t, func(s *mpc.Session, in ...rss.Vec) rss.Vec {
+		return rss.Dots(s.Step("dots"), []rss.Vec{in[0], in[0], in[2]}, []rss.Vec{in[1], in[0], in[2]})
+	}, kind64.enter(x), kind64.enter(y), kind64.enter(z)))
+	for i, pair := range [][2][]*big.Int{{x, y}, {x, x}, {z, z}} {
+		if want := kind64.sum(kind64.zip(pair[0], pair[1], (*big.Int).Mul)); want[0].Cmp(got[i]) != 0 {
+			t.Errorf("pair %d is wrong", i)
+		}
+	}
+}
+
 func TestMulPublic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	x, c := bounded(rng, 50, 64), bounded(rng, 50, 64)
