@@ -1,0 +1,167 @@
+package oblivious
+
+import (
+	"errors"
+
+	"consilium/mpc"
+	"consilium/mpc/ring"
+	"consilium/mpc/rss"
+)
+
+// Run applies a program to the rows of a dataset.
+type Run struct {
+	*Program
+	narrowSums rss.Vec    // of all rows so far, where they fit
+	wideSums   rss.Vec128 // the same, beyond 64 bits, and then the wide ones
+	samples    []Sample
+	rows       int // so far
+	pieces     int
+}
+
+// Sample is a sample of rows in the order in which they came, the declared number of
+// them. Rows outside the sample have 0 in every vector, and Member 0.
+type Sample struct {
+	Values []rss.Vec
+	Member rss.Vec // 0 or 1
+}
+
+// Start begins a run. It takes the memory of the samples.
+func (p *Program) Start() *Run {
+	r := &Run{
+		Program:    p,
+		narrowSums: rss.Zero[ring.Vec64](len(p.narrow.pairs)),
+		wideSums:   rss.Zero[ring.Vec128](len(p.narrow.pairs) + len(p.wide.pairs)),
+	}
+	for _, sample := range p.samples {
+		out := Sample{Values: make([]rss.Vec, len(sample.values)), Member: rss.Zero[ring.Vec64](p.rows)}
+		for i := range out.Values {
+			out.Values[i] = rss.Zero[ring.Vec64](p.rows)
+		}
+		r.samples = append(r.samples, out)
+	}
+	return r
+}
+
+// errRows says that what is stored has not the declared number of rows.
+var errRows = errors.New("the stored rows are not as many as the roster declares: the dataset has to be deposited again")
+
+// Add takes the next rows. The rounds are those of compare, circuit.run, evaluate and
+// addUp, once for every 65,536 rows, or fewer where much is asked of each.
+func (r *Run) Add(s *mpc.Session, c *Chunk) {
+	if r.rows+c.Rows() > r.Program.rows {
+		s.Fail(errRows)
+		return
+	}
+	for lo := 0; lo < c.Rows() && s.Err() == nil; lo += r.step {
+		hi := min(lo+r.step, c.Rows())
+		r.piece(s.Step("piece", r.pieces), c.cut(s, lo, hi), hi-lo)
+		r.pieces++
+	}
+}
+
+// cut returns rows lo to hi-1, filled up to a multiple of 64 with rows that do not
+// exist.
+func (c *Chunk) cut(s *mpc.Session, lo, hi int) *Chunk {
+	fill := (word - (hi-lo)%word) % word
+	part := func(x rss.Vec) rss.Vec {
+		if x = rss.Slice(s, x, lo, hi); fill > 0 {
+			return rss.Concat(s, x, rss.Zero[ring.Vec64](fill))
+		}
+		return x
+	}
+	out := &Chunk{Exists: part(c.Exists), Columns: map[string]Column{}}
+	for name, column := range c.Columns {
+		out.Columns[name] = Column{part(column.Codes), part(column.Valid)}
+	}
+	return out
+}
+
+// piece computes on n rows and what fills them up.
+func (r *Run) piece(s *mpc.Session, c *Chunk, n int) {
+	inputs := map[gate]rss.Bits{{op: given}: rss.Parity(s, c.Exists)}
+	for i, name := range r.columns {
+		inputs[gate{op: given, input: i + 1}] = rss.Parity(s, c.Columns[name].Valid)
+	}
+	compare(s.Step("compare"), r.tests, c, inputs)
+	bits := r.circuit.run(s.Step("circuit"), c.Rows(), inputs)
+	values := evaluate(s.Step("narrow"), narrow, r.narrow.numbers, r.Program, c, bits)
+	r.addNarrow(s.Step("sums"), values)
+	if at := len(r.narrow.pairs); len(r.wide.pairs) > 0 {
+		values := evaluate(s.Step("wide"), wide, r.wide.numbers, r.Program, c, bits)
+		r.accumulate(s, at, addUp(s.Step("wide-sums"), values, r.wide.pairs))
+	}
+	r.keep(values, n)
+	r.rows += n
+}
+
+// addNarrow adds a piece's narrow sums to those so far. Where the sums of all rows
+// may not fit 64 bits those of the piece are lifted.
+func (r *Run) addNarrow(s *mpc.Session, values []rss.Vec) {
+	if len(r.narrow.pairs) == 0 {
+		return
+	}
+	sums := addUp(s, values, r.narrow.pairs)
+	r.narrowSums = rss.Add(s, r.narrowSums, sums)
+	if r.liftsPieces() {
+		r.accumulate(s, 0, rss.Lift(s.Step("lift"), sums))
+	}
+}
+
+// liftsPieces tells whether some narrow sums fit 64 bits only piece by piece.
+func (p *Program) liftsPieces() bool {
+	for _, at := range p.spans {
+		if !at.wide && !at.late {
+			return true
+		}
+	}
+	return false
+}
+
+// accumulate adds sums to the wide ones from number at on.
+func (r *Run) accumulate(s *mpc.Session, at int, sums rss.Vec128) {
+	if s.Err() != nil {
+		return
+	}
+	lo, hi := at, at+sums.Len()
+	r.wideSums.A.Slice(lo, hi).SetAdd(r.wideSums.A.Slice(lo, hi), sums.A)
+	r.wideSums.B.Slice(lo, hi).SetAdd(r.wideSums.B.Slice(lo, hi), sums.B)
+}
+
+// keep puts n rows of every sample with those so far.
+func (r *Run) keep(values []rss.Vec, n int) {
+	put := func(to, from rss.Vec) {
+		copy(to.A[r.rows:r.rows+n], from.A)
+		copy(to.B[r.rows:r.rows+n], from.B)
+	}
+	for i, sample := range r.Program.samples {
+		for j, at := range sample.values {
+			put(r.samples[i].Values[j], values[at])
+		}
+		put(r.samples[i].Member, values[sample.member])
+	}
+}
+
+// End returns the summaries' vectors, laid out as job.Summary says, and the samples.
+// Rows that were to come and did not are an error. 2 rounds.
+func (r *Run) End(s *mpc.Session) ([]rss.Vec128, []Sample) {
+	if r.rows != r.Program.rows {
+		s.Fail(errRows)
+	}
+	var late rss.Vec128
+	if len(r.narrow.pairs) > 0 {
+		late = rss.Lift(s.Step("lift"), r.narrowSums)
+	}
+	var sums []rss.Vec128
+	for _, at := range r.spans {
+		switch {
+		case at.wide:
+			from := len(r.narrow.pairs)
+			sums = append(sums, rss.Slice(s, r.wideSums, from+at.lo, from+at.hi))
+		case at.late:
+			sums = append(sums, rss.Slice(s, late, at.lo, at.hi))
+		default:
+			sums = append(sums, rss.Slice(s, r.wideSums, at.lo, at.hi))
+		}
+	}
+	return sums, r.samples
+}

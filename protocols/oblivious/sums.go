@@ -1,0 +1,165 @@
+package oblivious
+
+import (
+	"math/bits"
+	"slices"
+
+	"consilium/job"
+	"consilium/mpc"
+	"consilium/mpc/ring"
+	"consilium/mpc/rss"
+)
+
+// pair is a sum over the rows of the product of two vectors, or of one alone.
+type pair struct {
+	a, b int
+	one  bool // a alone
+}
+
+// sums are the pairs of some summaries, one after the other, in one of the rings.
+type sums struct {
+	*numbers
+	pairs []pair
+}
+
+// fits64 is how wide a sum in 64 bits may be: Lift takes what is below 2^62.
+const fits64 = 62
+
+// span is where a summary's sums are.
+type span struct {
+	wide   bool
+	lo, hi int
+	late   bool // the sums of all rows fit 64 bits, not only those of a chunk
+}
+
+// summary plans a summary's sums. Those of a chunk are made in 64 bits where they fit.
+func (b *builder) summary(sum *job.Summary) span {
+	width := 0
+	for _, t := range sum.Terms {
+		w := 0
+		for _, name := range t {
+			c, _ := b.schema.Column(name)
+			w += c.Bits()
+		}
+		width = max(width, w)
+	}
+	at := span{wide: width+bits.Len(mostRows) > fits64, late: width+bits.Len(uint(b.rows)) <= fits64}
+	to := &b.program.narrow
+	if at.wide {
+		to = &b.program.wide
+	}
+	at.lo = len(to.pairs)
+	b.pairs(to, sum)
+	at.hi = len(to.pairs)
+	return at
+}
+
+// pairs adds a summary's pairs. Of a cell that is the AND of two, one can be on either
+// side of a pair: n rows by c cells times n rows by d cells take c + d vectors, and
+// cell by cell c d.
+func (b *builder) pairs(to *sums, sum *job.Summary) {
+	selected := b.selected(sum.Complete, nil)
+	lefts, rights := []wire{selected}, []wire{always}
+	for i := range sum.Groups {
+		cells := b.cells(&sum.Groups[i])
+		if i > 0 && i == len(sum.Groups)-1 && len(lefts)+(1+productsOf(sum.Terms))*len(cells) < len(lefts)*len(cells) {
+			rights = cells
+			break
+		}
+		lefts = b.crossed(lefts, cells)
+	}
+	grouped := len(sum.Groups) > 0
+	for _, l := range lefts {
+		for _, r := range rights {
+			for _, t := range sum.Terms {
+				to.pairs = append(to.pairs, b.pair(to.numbers, l, r, t, grouped))
+			}
+		}
+	}
+}
+
+// productsOf counts the terms that are more than counts.
+func productsOf(terms []job.Term) (n int) {
+	for _, t := range terms {
+		n += min(len(t), 1)
+	}
+	return n
+}
+
+// crossed are the ANDs of each wire with each, the first varying slowest.
+func (b *builder) crossed(xs, ys []wire) []wire {
+	var out []wire
+	for _, x := range xs {
+		for _, y := range ys {
+			out = append(out, b.circuit.and(x, y))
+		}
+	}
+	return out
+}
+
+// pair is the sum of a term over the rows of a cell, which is what two wires have in
+// common. Without groups the first column goes with the cell: products in pairs of
+// many columns then take a vector a column, not one a pair.
+func (b *builder) pair(ns *numbers, cell, second wire, t job.Term, grouped bool) pair {
+	left, t := b.counted(ns, cell, t, grouped)
+	right := -1
+	times := func(x int) {
+		if right >= 0 {
+			x = ns.product(right, x)
+		}
+		right = x
+	}
+	if second != always {
+		times(ns.bit(second))
+	}
+	for _, name := range t {
+		times(ns.column(name))
+	}
+	return pair{left, max(right, 0), right < 0}
+}
+
+// counted is the vector on the left of a pair, and what of the term is left. Codes are
+// 0 where there is none: a column in the rows that have it is itself.
+func (b *builder) counted(ns *numbers, cell wire, t job.Term, grouped bool) (int, job.Term) {
+	switch {
+	case len(t) > 0 && cell == b.has(t[0]):
+		return ns.column(t[0]), t[1:]
+	case len(t) > 1 && !grouped:
+		return ns.product(ns.bit(cell), ns.column(t[0])), t[1:]
+	}
+	return ns.bit(cell), t
+}
+
+// addUp computes the sums of a chunk. 1 round and an element a pair, beside evaluate.
+func addUp[V ring.Vector[V]](s *mpc.Session, values []rss.Share[V], pairs []pair) rss.Share[V] {
+	out := make([]rss.Share[V], len(pairs))
+	var at []int
+	var a, b []rss.Share[V]
+	for i, p := range pairs {
+		if p.one {
+			out[i] = rss.Sum(s, values[p.a])
+			continue
+		}
+		at, a, b = append(at, i), append(a, values[p.a]), append(b, values[p.b])
+	}
+	if len(at) > 0 {
+		dots := rss.Dots(s.Step("dots"), a, b)
+		for j, i := range at {
+			out[i] = rss.Slice(s, dots, j, j+1)
+		}
+	}
+	return rss.Concat(s, out...)
+}
+
+// selected is the wire of rows that the job's filter takes and that have a value of
+// every column and a known outcome of every predicate.
+func (b *builder) selected(columns []string, known []wire) wire {
+	var needs []wire
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(columns))) {
+		needs = append(needs, b.has(name))
+	}
+	if len(needs) == 0 { // who has a value exists
+		needs = append(needs, b.exists())
+	}
+	return b.circuit.all(append(append(needs, known...), b.filter)...)
+}
