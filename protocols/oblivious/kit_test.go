@@ -189,12 +189,23 @@ func deal(s *mpc.Session, p *oblivious.Program, rows table) *oblivious.Chunk {
 		return rss.Input(step, dealer, len(rows), v)
 	}
 	c := &oblivious.Chunk{Columns: map[string]oblivious.Column{}}
-	c.Exists = input(s.Step("exists"), func(row map[string]cell) int64 { return bit(row != nil) })
+	bits := func(step *mpc.Session, value func(map[string]cell) bool) rss.Bits {
+		x := input(step, func(row map[string]cell) int64 { return bit(value(row)) })
+		if s.Role() < 0 {
+			return rss.Bits{}
+		}
+		b := rss.Parity(s, x)
+		if tail := len(rows) % 64; tail > 0 { // bits past the end mean nothing
+			b.A.Words[len(b.A.Words)-1] |= 1 << tail
+		}
+		return b
+	}
+	c.Exists = bits(s.Step("exists"), func(row map[string]cell) bool { return row != nil })
 	for i, name := range p.Columns() {
 		at := s.Step("column", i)
 		c.Columns[name] = oblivious.Column{
 			Codes: input(at.Step("codes"), func(row map[string]cell) int64 { return row[name].code }),
-			Valid: input(at.Step("valid"), func(row map[string]cell) int64 { return bit(row[name].ok) }),
+			Valid: bits(at.Step("valid"), func(row map[string]cell) bool { return row[name].ok }),
 		}
 	}
 	return c

@@ -64,9 +64,8 @@ var (
 
 // evaluate makes all vectors over a chunk. 2 rounds and an element a plane of bits
 // and row, in the wide ring 4/3 elements of 64 bits a column and row; then per level
-// of products 1 round and an element a product and row. What the chunk has as numbers
-// already costs nothing.
-func evaluate[V ring.Vector[V]](s *mpc.Session, ring arithmetic[V], ns *numbers, p *Program, c *Chunk, bits planes) []rss.Share[V] {
+// of products 1 round and an element a product and row.
+func evaluate[V ring.Vector[V]](s *mpc.Session, ring arithmetic[V], ns *numbers, c *Chunk, bits planes) []rss.Share[V] {
 	values, n := make([]rss.Share[V], len(ns.list)), c.Rows()
 	var converted, lifted []int
 	var planes []rss.Bits
@@ -76,11 +75,7 @@ func evaluate[V ring.Vector[V]](s *mpc.Session, ring arithmetic[V], ns *numbers,
 		case column:
 			lifted, columns = append(lifted, i), append(columns, c.Columns[number.column].Codes)
 		case bit:
-			if x, ok := p.asNumber(number.bit, c); ok {
-				lifted, columns = append(lifted, i), append(columns, x)
-			} else {
-				converted, planes = append(converted, i), append(planes, bits.of(s, number.bit))
-			}
+			converted, planes = append(converted, i), append(planes, bits.of(s, number.bit))
 		}
 	}
 	for j, i := range lifted {

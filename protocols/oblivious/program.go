@@ -11,15 +11,19 @@ import (
 
 // Chunk is some rows of a stored dataset, on shares.
 type Chunk struct {
-	// Exists is 1 in rows that a site has, 0 in those that fill its declared number up.
-	Exists rss.Vec
+	// Exists is set in rows that a site has, not in those that fill its declared number
+	// up: one plane.
+	Exists rss.Bits
 	// Columns are by name; at least those that the program reads.
 	Columns map[string]Column
 }
 
-// Column is a stored column: its codes, which are 0 where there is none, and whether
-// there is one, as 1 or 0; never in a row that does not exist.
-type Column struct{ Codes, Valid rss.Vec }
+// Column is a stored column: its codes, which are 0 where there is none, and where there
+// is one, which is in no row that does not exist.
+type Column struct {
+	Codes rss.Vec
+	Valid rss.Bits
+}
 
 // Rows returns the chunk's number of rows.
 func (c *Chunk) Rows() int { return c.Exists.Len() }
@@ -130,18 +134,6 @@ func (b *builder) has(column string) wire {
 }
 
 func (b *builder) exists() wire { return b.circuit.plane(gate{op: given}) }
-
-// asNumber returns the bits of a wire as numbers where the chunk has them.
-func (p *Program) asNumber(w wire, c *Chunk) (rss.Vec, bool) {
-	g := p.circuit.gates[w.plane]
-	switch {
-	case w.not || g.op != given:
-		return rss.Vec{}, false
-	case g.input == 0:
-		return c.Exists, true
-	}
-	return c.Columns[p.columns[g.input-1]].Valid, true
-}
 
 // sample plans a sample: the rows that the filter selects and in which every vector
 // has a value.

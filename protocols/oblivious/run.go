@@ -2,6 +2,7 @@ package oblivious
 
 import (
 	"errors"
+	"slices"
 
 	"consilium/mpc"
 	"consilium/mpc/ring"
@@ -59,35 +60,43 @@ func (r *Run) Add(s *mpc.Session, c *Chunk) {
 	}
 }
 
-// cut returns rows lo to hi-1, filled up to a multiple of 64 with rows that do not
-// exist.
+// cut returns rows lo to hi-1, lo being a multiple of 64, filled up to a multiple of 64
+// with rows that do not exist.
 func (c *Chunk) cut(s *mpc.Session, lo, hi int) *Chunk {
-	fill := (word - (hi-lo)%word) % word
-	part := func(x rss.Vec) rss.Vec {
-		if x = rss.Slice(s, x, lo, hi); fill > 0 {
-			return rss.Concat(s, x, rss.Zero[ring.Vec64](fill))
-		}
-		return x
-	}
-	out := &Chunk{Exists: part(c.Exists), Columns: map[string]Column{}}
+	out := &Chunk{Exists: cutBits(c.Exists, lo, hi), Columns: map[string]Column{}}
 	for name, column := range c.Columns {
-		out.Columns[name] = Column{part(column.Codes), part(column.Valid)}
+		codes := rss.Slice(s, column.Codes, lo, hi)
+		if fill := out.Rows() - codes.Len(); fill > 0 {
+			codes = rss.Concat(s, codes, rss.Zero[ring.Vec64](fill))
+		}
+		out.Columns[name] = Column{codes, cutBits(column.Valid, lo, hi)}
 	}
 	return out
 }
 
+// cutBits cuts a plane in the same way.
+func cutBits(b rss.Bits, lo, hi int) rss.Bits {
+	part := func(p ring.Planes) ring.Planes {
+		out := ring.Planes{N: hi - lo, W: 1, Words: slices.Clone(p.Plane(0)[lo/word : ring.Stride(hi)])}
+		out.Mask()
+		out.N = len(out.Words) * word
+		return out
+	}
+	return rss.Bits{A: part(b.A), B: part(b.B)}
+}
+
 // piece computes on n rows and what fills them up.
 func (r *Run) piece(s *mpc.Session, c *Chunk, n int) {
-	inputs := map[gate]rss.Bits{{op: given}: rss.Parity(s, c.Exists)}
+	inputs := map[gate]rss.Bits{{op: given}: c.Exists}
 	for i, name := range r.columns {
-		inputs[gate{op: given, input: i + 1}] = rss.Parity(s, c.Columns[name].Valid)
+		inputs[gate{op: given, input: i + 1}] = c.Columns[name].Valid
 	}
 	compare(s.Step("compare"), r.tests, c, inputs)
 	bits := r.circuit.run(s.Step("circuit"), c.Rows(), inputs)
-	values := evaluate(s.Step("narrow"), narrow, r.narrow.numbers, r.Program, c, bits)
+	values := evaluate(s.Step("narrow"), narrow, r.narrow.numbers, c, bits)
 	r.addNarrow(s.Step("sums"), values)
 	if at := len(r.narrow.pairs); len(r.wide.pairs) > 0 {
-		values := evaluate(s.Step("wide"), wide, r.wide.numbers, r.Program, c, bits)
+		values := evaluate(s.Step("wide"), wide, r.wide.numbers, c, bits)
 		r.accumulate(s, at, addUp(s.Step("wide-sums"), values, r.wide.pairs))
 	}
 	r.keep(values, n)
