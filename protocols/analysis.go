@@ -91,6 +91,9 @@ type Result struct {
 	Value any
 	// Tables are the same figures as a clinical paper prints them.
 	Tables []Table
+	// Caveat is what must be known before any figure is believed, such as that the data
+	// are made up; every rendering shows it. The results of a study have none.
+	Caveat string
 }
 
 // Table is a rectangle of text for a person to read.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -31,6 +32,7 @@ type Figure struct {
 type picture struct {
 	width, height vg.Length
 	draw          func(draw.Canvas)
+	caveat        string // written above the drawing
 }
 
 // pictures tells how each analysis that has a plot is drawn.
@@ -99,6 +101,7 @@ func Write(file string, f *Figure) error {
 	if err != nil {
 		return fmt.Errorf("plot %s: %w", f.Job.Analysis, err)
 	}
+	p.caveat = f.Result.Caveat
 	b, err := p.encode(ending(file))
 	if err != nil {
 		return fmt.Errorf("plot %s: %w", f.Job.Analysis, err)
@@ -108,10 +111,17 @@ func Write(file string, f *Figure) error {
 
 // encode draws on a white canvas of one of the forms.
 func (p *picture) encode(form string) ([]byte, error) {
+	if p.caveat != "" {
+		p.height += lineSpace
+	}
 	canvas := canvases()[form](p.width, p.height)
 	c := draw.NewCanvas(canvas, p.width, p.height)
 	c.SetColor(white)
 	c.Fill(c.Path())
+	if p.caveat != "" {
+		write(c, bold(aligned(textStyle(smallText, warning), text.XCenter)), vg.Point{X: c.Center().X, Y: c.Max.Y - lineSpace/2}, p.caveat)
+		c = draw.Crop(c, 0, 0, 0, -lineSpace)
+	}
 	p.draw(draw.Crop(c, margin, -margin, margin, -margin))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {

@@ -621,3 +621,17 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// A caveat stands on the picture, which is higher by its line.
+func TestCaveat(t *testing.T) {
+	f := lungCurves(t, true)
+	plain := drawn(t, f)
+	with := *f.Result
+	with.Caveat = "synthetic data: the numbers mean nothing"
+	f.Result = &with
+	s := drawn(t, f)
+	s.wants(t, with.Caveat)
+	if len(s.texts) != len(plain.texts)+1 {
+		t.Errorf("%d texts with a caveat, %d without", len(s.texts), len(plain.texts))
+	}
+}

@@ -33,6 +33,8 @@ var (
 	black = color.NRGBA{0, 0, 0, 255}
 	grey  = color.NRGBA{110, 110, 110, 255}
 	pale  = color.NRGBA{170, 170, 170, 255}
+
+	warning = color.NRGBA{190, 0, 0, 255}
 )
 
 // palette is that of Okabe and Ito, "Color Universal Design" (2008), in the order

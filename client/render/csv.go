@@ -26,7 +26,7 @@ import (
 // as many key columns as the deepest figure needs; those that a figure does not
 // need, and a value that is missing, are empty. A result with a status other than
 // "ok" has one line, whose key is "reason"; one without figures has an empty line
-// beside its status. Every analysis has this one form, so a script that
+// beside its status. A caveat is the first line, under that key. Every analysis has this one form, so a script that
 // reads one reads all; `pivot_wider` or a pivot table makes any other.
 func CSV(w io.Writer, id job.Hash, r *protocols.Result) error {
 	value := r.Value
@@ -36,6 +36,9 @@ func CSV(w io.Writer, id job.Hash, r *protocols.Result) error {
 	lines, err := flatten(nil, value)
 	if err != nil {
 		return err
+	}
+	if r.Caveat != "" {
+		lines = slices.Insert(lines, 0, line{[]string{"caveat"}, r.Caveat})
 	}
 	depth := 0
 	for _, l := range lines {

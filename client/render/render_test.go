@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -361,5 +362,28 @@ func TestCSV(t *testing.T) {
 	var b strings.Builder
 	if err := CSV(&b, id, &protocols.Result{Status: "ok", Value: []any{math.Inf(1)}}); err == nil {
 		t.Error("an infinity was printed")
+	}
+}
+
+// A caveat is in every form of a result, whatever its status.
+func TestCaveat(t *testing.T) {
+	const caveat = "synthetic data: the numbers mean nothing"
+	for _, r := range []protocols.Result{*describe, {Status: "empty", Reason: "no row is selected"}} {
+		r.Caveat = caveat
+		var text, asJSON, asCSV strings.Builder
+		if err := errors.Join(Text(&text, &r, Page{}), JSON(&asJSON, id, &r), CSV(&asCSV, id, &r)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), "Synthetic data: the numbers mean nothing.\n") {
+			t.Errorf("not in the text:\n%s", text.String())
+		}
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(asJSON.String()), &fields); err != nil || fields["caveat"] != caveat {
+			t.Errorf("%v, not in the JSON:\n%s", err, asJSON.String())
+		}
+		lines := strings.Split(asCSV.String(), "\n")
+		if !strings.Contains(lines[1], ",caveat,") || !strings.HasSuffix(lines[1], ","+caveat) {
+			t.Errorf("not in the first line of the CSV:\n%s", asCSV.String())
+		}
 	}
 }

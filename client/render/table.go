@@ -26,13 +26,20 @@ type Page struct {
 
 // Text prints a result as a clinical paper prints it: a title, a rule, the
 // header, a rule, the rows with aligned decimals, a rule, the notes. A result
-// with a status other than "ok" is one line: the word, and the reason.
+// with a status other than "ok" is one line: the word, and the reason. A caveat is
+// the first note of every table.
 func Text(w io.Writer, r *protocols.Result, page Page) error {
 	var b strings.Builder
 	if r.Status != "ok" {
 		b.WriteString(status(r) + "\n")
+		if r.Caveat != "" {
+			b.WriteString(capital(r.Caveat) + ".\n")
+		}
 	}
 	for i, t := range r.Tables {
+		if r.Caveat != "" {
+			t.Notes = append([]string{capital(r.Caveat) + "."}, t.Notes...)
+		}
 		if i > 0 || r.Status != "ok" {
 			b.WriteString("\n")
 		}
@@ -41,6 +48,9 @@ func Text(w io.Writer, r *protocols.Result, page Page) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// capital begins a sentence.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // Table prints one table as Text does.
 func Table(w io.Writer, t protocols.Table, page Page) error {

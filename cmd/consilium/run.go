@@ -111,6 +111,7 @@ type runOptions struct {
 	format  format
 	yes     bool
 	timeout time.Duration
+	local   localOptions
 }
 
 func newRunCommand() *cobra.Command {
@@ -128,12 +129,18 @@ unless --yes is given. It exits with 0 when a result was opened, also where the
 result is but a word such as "suppressed" or "singular" with its reason: the job
 went well, and --json and --csv tell the word as status.
 
+With --local the job runs on this machine alone, through a coordinator and nodes
+of its own, over data that are made up by the study's schema (or over files of
+yours, with --data): to try a job file before anybody sees it. Nothing is sent to
+the study, and every table, file and plot says that the numbers mean nothing.
+
 With --plot it draws survival curves (kaplanmeier), forest plots (cox, linear,
 logistic, oddsratio, poisson), histograms and ROC curves (roc).`,
 		Example: `  consilium run job.yaml
   consilium run job.yaml --yes --json | jq .value
   consilium run job.yaml --client ~/studies/lung --csv > result.csv
   consilium run survival.yaml --plot survival.svg
+  consilium run --local job.yaml
 
 with, in job.yaml:
 
@@ -146,6 +153,7 @@ with, in job.yaml:
 		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, &o, args[0]) },
 	}
 	o.flags(cmd)
+	o.local.flags(cmd)
 	return cmd
 }
 
@@ -160,12 +168,19 @@ func (o *runOptions) check() error {
 	if o.timeout <= 0 {
 		return fmt.Errorf("--timeout %v is no time to wait; give one such as 10m", o.timeout)
 	}
+	if err := o.local.check(); err != nil {
+		return err
+	}
 	return o.format.check()
 }
 
 func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if o.local.on {
+		show := func(id job.Hash, f *plot.Figure) error { return o.format.show(cmd, id, f) }
+		return runLocal(cmd.Context(), o, path, cmd.ErrOrStderr(), show)
 	}
 	c, err := loadClient(o.client)
 	if err != nil {

@@ -1,6 +1,7 @@
 package localnet
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -22,6 +23,10 @@ const Client = "researcher"
 type Spec struct {
 	Study *setup.StudyFile
 	Nodes int // hospital-1 … hospital-N
+	// Names are those of the nodes where they are to have others.
+	Names []string
+	// Coordinator is its name where it is to have another.
+	Coordinator string
 	// Files names each dataset's data file at each node that has one.
 	Files map[string]map[string]string
 	// Deadline bounds a whole job, Timeout a single wait of a protocol.
@@ -52,6 +57,15 @@ func NodeName(k int) string { return "hospital-" + strconv.Itoa(k) }
 // works in the study's folder.
 func (l *Layout) ClientDir() string { return filepath.Join(l.Dir, "client") }
 
+// memberDir is a daemon's folder, beside those that every study has.
+func (l *Layout) memberDir(name string) string {
+	switch name {
+	case "client", "admin", "logs":
+		name = "member-" + name
+	}
+	return filepath.Join(l.Dir, name)
+}
+
 // Log is the file that takes a daemon's output.
 func (l *Layout) Log(name string) string { return filepath.Join(l.Dir, "logs", name+".log") }
 
@@ -63,7 +77,11 @@ func Create(dir string, spec Spec) (*Layout, error) {
 		return nil, err
 	}
 	l := &Layout{Dir: dir}
-	ports, err := freePorts(2*spec.Nodes + 2)
+	names := spec.Names
+	for k := len(names); k < spec.Nodes; k++ {
+		names = append(names, NodeName(k+1))
+	}
+	ports, err := freePorts(2*len(names) + 2)
 	if err != nil {
 		return nil, err
 	}
@@ -77,23 +95,23 @@ func Create(dir string, spec Spec) (*Layout, error) {
 		return m, err
 	}
 	var cards []*job.Card
-	for k := 1; k <= spec.Nodes; k++ {
-		m, err := member(NodeName(k), fmt.Sprintf("Hospital %d", k))
+	for k, name := range names {
+		m, err := member(name, fmt.Sprintf("Hospital %d", k+1))
 		if err != nil {
 			return nil, err
 		}
-		d := Daemon{Name: m.Name, Dir: filepath.Join(dir, m.Name), Metrics: m.Metrics}
+		d := Daemon{Name: m.Name, Dir: l.memberDir(m.Name), Metrics: m.Metrics}
 		card, err := setup.NewNode(d.Dir, m)
 		if err != nil {
 			return nil, err
 		}
 		cards, l.Nodes = append(cards, card), append(l.Nodes, d)
 	}
-	m, err := member("coordinator", "Coordination office")
+	m, err := member(cmp.Or(spec.Coordinator, "coordinator"), "Coordination office")
 	if err != nil {
 		return nil, err
 	}
-	l.Central = Daemon{Name: m.Name, Dir: filepath.Join(dir, m.Name), Metrics: m.Metrics}
+	l.Central = Daemon{Name: m.Name, Dir: l.memberDir(m.Name), Metrics: m.Metrics}
 	central, err := setup.NewCoordinator(l.Central.Dir, m)
 	if err != nil {
 		return nil, err
