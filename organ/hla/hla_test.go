@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -310,4 +311,24 @@ func parseSeed(name string) hla.Antigen {
 		panic(err)
 	}
 	return a
+}
+
+// TestUnpackUndoesWords, of any set over any loci.
+func TestUnpackUndoesWords(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		some := rapid.SliceOfNDistinct(rapid.SampledFrom(loci), 1, len(loci), rapid.ID[hla.Locus]).Draw(t, "loci")
+		var s hla.Set
+		var drawn []hla.Antigen
+		for _, l := range some {
+			for _, a := range hla.Antigens(l) {
+				if rapid.Bool().Draw(t, "has") {
+					s.Add(a)
+					drawn = append(drawn, a)
+				}
+			}
+		}
+		if got := hla.Unpack(some, s.Words(some)); !slices.Equal(got, drawn) {
+			t.Fatalf("%v, want %v", got, drawn)
+		}
+	})
 }

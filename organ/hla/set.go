@@ -79,6 +79,21 @@ func (s Set) Words(loci []Locus) []int64 {
 	return words
 }
 
+// Unpack is the inverse of Words. It returns the antigens in the order of their places.
+func Unpack(loci []Locus, words []int64) []Antigen {
+	var all []Antigen
+	place := 0
+	for _, l := range loci {
+		for _, a := range Antigens(l) {
+			if words[place/WordBits]>>(place%WordBits)&1 == 1 {
+				all = append(all, a)
+			}
+			place++
+		}
+	}
+	return all
+}
+
 // WordWidths returns the number of bits of each packed word of a set over the
 // loci.
 func WordWidths(loci []Locus) []int {

@@ -92,10 +92,16 @@ type assembly struct {
 
 func (a *assembly) assemble() (*Program, error) {
 	p := &a.program
-	p.Weight, p.Fault = -1, -1
+	p.Weight, p.Fault, p.Excluded = -1, -1, -1
 	var err error
-	if p.Eligible, err = a.conditions("eligible", a.policy.Eligible, nil); err != nil {
+	var eligible []int
+	if p.Eligible, err = a.conditions("eligible", a.policy.Eligible, &eligible); err != nil {
 		return nil, err
+	}
+	if a.policy.Panel != nil {
+		if p.Excluded, err = a.excluded(eligible); err != nil {
+			return nil, fmt.Errorf("panel: %w", err)
+		}
 	}
 	p.Eligible = a.and(p.Eligible, a.present(a.candidate))
 	if a.policy.Kind == Exchange {
@@ -341,7 +347,7 @@ func (a *assembly) finish() {
 			places = append(places, &p.Sort[i])
 		}
 	}
-	for _, optional := range []*int{&p.Fault, &p.Weight} {
+	for _, optional := range []*int{&p.Fault, &p.Weight, &p.Excluded} {
 		if *optional >= 0 {
 			places = append(places, optional)
 		}

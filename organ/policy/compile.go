@@ -110,6 +110,7 @@ func (c *compiler) codes(r result) [2]int {
 // words returns the nodes of a set's packed words over the loci.
 func (c *compiler) words(r result, loci []hla.Locus) []int {
 	owner, name := r.variable, ""
+	var from []string
 	var of func(values []datum) hla.Set
 	if r.carried != nil {
 		owner = r.carried[0]
@@ -119,6 +120,7 @@ func (c *compiler) words(r result, loci []hla.Locus) []int {
 		for _, v := range r.carried {
 			slots = append(slots, s.slots[v.full])
 			names = append(names, v.input.Name)
+			from = append(from, v.full)
 		}
 		name = fmt.Sprintf("%s.carried(%s)", s.name, strings.Join(names, ","))
 		of = func(values []datum) hla.Set {
@@ -131,13 +133,13 @@ func (c *compiler) words(r result, loci []hla.Locus) []int {
 	} else {
 		s, _ := c.sideOf(owner)
 		slot := s.slots[owner.full]
-		name = owner.full
+		name, from = owner.full, []string{owner.full}
 		of = func(values []datum) hla.Set { return values[slot].set }
 	}
 	var nodes []int
 	for i, bits := range hla.WordWidths(loci) {
 		nodes = append(nodes, c.input(owner, InputInfo{
-			Name: fmt.Sprintf("%s.%s.word%d", name, lociName(loci), i+1), Kind: Word, High: 1<<bits - 1,
+			Name: fmt.Sprintf("%s.%s.word%d", name, lociName(loci), i+1), Kind: Word, High: 1<<bits - 1, Loci: loci, From: from,
 		}, func(values []datum) int64 { return of(values).Words(loci)[i] }))
 	}
 	return nodes

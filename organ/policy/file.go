@@ -25,6 +25,7 @@ type File struct {
 	Weight    string      `yaml:"weight" json:"weight,omitempty"` // of exchange policies: a number for each arc; the more the better
 
 	Entitlement Entitlement `yaml:"entitlement" json:"entitlement"`
+	Panel       *Panel      `yaml:"panel" json:"panel,omitempty"` // of policies that rank, optional
 }
 
 // Table is public data that expressions look up: inline rows or a CSV file beside
@@ -87,4 +88,11 @@ type OrderKey struct {
 type Entitlement struct {
 	Office   []string `yaml:"office,flow" json:"office"`
 	Hospital []string `yaml:"hospital,flow" json:"hospital"`
+}
+
+// Panel lets hospitals ask how many of a list of donors one of their candidates could
+// accept by her unacceptable antigens. A policy without it allows no such question.
+type Panel struct {
+	Minimum       int `yaml:"minimum" json:"minimum"`                 // the fewest donors of whom anything is told
+	QueriesPerDay int `yaml:"queries_per_day" json:"queries_per_day"` // of each hospital, in any 24 hours
 }

@@ -195,7 +195,7 @@ func (f *File) checkTexts() error {
 	if len(f.Eligible) == 0 {
 		return errors.New("eligible is missing: say who may have the organ")
 	}
-	return nil
+	return f.checkPanel()
 }
 
 // readTables checks all tables.

@@ -3,6 +3,8 @@ package policy
 import (
 	"math/big"
 	"math/bits"
+
+	"consilium/organ/hla"
 )
 
 // Op is what a node computes. Booleans are the numbers 0 and 1.
@@ -94,8 +96,10 @@ type InputInfo struct {
 	Name      string // such as candidate.vpra, candidate.hla_a.broad.1, candidate.unacceptable.word1
 	Kind      Kind
 	Low, High int64
-	Step      *big.Rat // Number: the value of 1
-	Levels    []string // Code: the categories
+	Step      *big.Rat    // Number: the value of 1
+	Levels    []string    // Code: the categories
+	Loci      []hla.Locus // Word: of the whole set, in the order in which words are packed (hla.Set.Words)
+	From      []string    // Word: the inputs of the policy that the set is made of, such as candidate.unacceptable
 }
 
 // Bits is the input's width; see Node.Bits.
@@ -129,6 +133,10 @@ type Program struct {
 	// get it.
 	Eligible int
 	ID       int // the candidate's id; in policies of kind Exchange the pair's
+
+	// Excluded is a boolean, of operation OpIntersects: the donor has an antigen that
+	// the candidate does not accept. -1 in a policy without Panel.
+	Excluded int
 
 	// Policies of kind Rank:
 
