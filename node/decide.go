@@ -105,19 +105,22 @@ func (d *decider) judge(j *job.Job, o *offer) error {
 	if err := policy.Decide(record.Signer, record.Recipient, plan, j); err != nil {
 		return withHint(err, d.identity)
 	}
-	o.budget, o.reads = policy.Budget, reads(plan)
+	o.budget, o.reads = policy.Budget, reads(plan, d.identity.Name)
+	if limit, ok := plan.QueryLimit(); ok {
+		record.limit = &limit
+	}
 	if model, _, ok := plan.Scored(); ok { // after the policy: not everybody may hear of models
 		return plan.CheckScore(d.models[model], slices.Sorted(maps.Keys(d.models)), record.attachment)
 	}
 	return d.checkVault(j, plan)
 }
 
-// reads lists the datasets whose files a job reads at their sites.
-func reads(plan *protocols.Plan) []string {
+// reads lists the datasets whose files a job reads at a node that is their site.
+func reads(plan *protocols.Plan, node string) []string {
 	if plan.ReadsRows() {
 		return []string{plan.Dataset.Name}
 	}
-	return plan.Lists()
+	return plan.ListsAt(node)
 }
 
 // checkVault refuses a job that this node cannot take its part in with what it keeps.
@@ -143,6 +146,9 @@ func (d *decider) settle(ctx context.Context, o *offer, problem error) (*job.Dec
 	err := d.store.decide(ctx, r, o.nonce, o.budget)
 	if beyond := new(spent); errors.As(err, &beyond) {
 		return d.settle(ctx, o, withHint(err, d.identity))
+	}
+	if often := new(frequent); errors.As(err, &often) {
+		return d.settle(ctx, o, often)
 	}
 	if errors.Is(err, errNonceSeen) { // by another job that was offered meanwhile
 		owner, _, err := d.store.nonceOwner(ctx, r.Signed.Signer, o.nonce)

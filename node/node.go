@@ -210,7 +210,7 @@ func (n *Node) begin(ctx context.Context, record *Record, task *protocols.Task, 
 	log := n.log.With("job", record.Job.Short(), "session", session)
 	log.Info("job started", "signer", record.Signer, "analysis", j.Analysis, "dataset", j.Dataset)
 	n.launch(&run{
-		id: record.Job, task: task, confirm: confirm, session: session, dataset: j.Dataset, reads: plan.ReadsRows(), lists: n.data.holdsAny(plan.Lists()), began: now, log: log,
+		id: record.Job, task: task, confirm: confirm, session: session, dataset: j.Dataset, reads: plan.ReadsRows(), lists: n.data.holdsAny(plan.ListsAt(n.identity.Name)), began: now, log: log,
 	})
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"consilium/api/wire"
 	"consilium/daemon"
 	"consilium/job"
+	"consilium/protocols"
 )
 
 // State is where a job stands at a node.
@@ -52,6 +53,8 @@ type Record struct {
 
 	// attachment is what the job brings along. It is kept apart, until the job ends.
 	attachment []byte
+	// limit is on questions that the job counts as one of; nil where it is none.
+	limit *protocols.QueryLimit
 }
 
 // ReadRecords reads the record of a node from its state directory, oldest

@@ -18,7 +18,7 @@ type store struct{ db *daemon.Store }
 const storeFile = "node.db"
 
 // storeVersion is the version of the tables, kept in the file's user_version.
-const storeVersion = 4
+const storeVersion = 5
 
 const storeTables = `
 CREATE TABLE nonces (
@@ -60,6 +60,14 @@ CREATE TABLE attachments (
 	job   BLOB NOT NULL PRIMARY KEY REFERENCES jobs,
 	bytes BLOB NOT NULL
 ) STRICT;
+
+-- Questions to panels about a hospital's candidates that were accepted of late.
+CREATE TABLE queries (
+	hospital TEXT NOT NULL,
+	decided  INTEGER NOT NULL,
+	job      BLOB NOT NULL,
+	PRIMARY KEY (hospital, decided, job)
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX jobs_state ON jobs (state);
 CREATE INDEX jobs_budget ON jobs (signer, dataset, decided) WHERE accept = 1;

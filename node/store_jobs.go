@@ -31,8 +31,8 @@ func (s *store) nonceOwner(ctx context.Context, signer, nonce []byte) (owner job
 }
 
 // decide consumes the job's nonce and stores the record with its decision, both
-// or neither; an acceptance is charged to the budget, and what the job brings along is
-// kept. It must have returned before
+// or neither; an acceptance is charged to the budget and counts against the limit on
+// questions, and what the job brings along is kept. It must have returned before
 // the decision leaves the node.
 func (s *store) decide(ctx context.Context, r *Record, nonce []byte, budget Budget) error {
 	reveals, err := json.Marshal(r.Reveals)
@@ -50,6 +50,9 @@ func (s *store) decide(ctx context.Context, r *Record, nonce []byte, budget Budg
 		}
 		if r.Decision.Accept {
 			if err := budget.charge(ctx, tx, r); err != nil {
+				return err
+			}
+			if err := countQuery(ctx, tx, r); err != nil {
 				return err
 			}
 		}

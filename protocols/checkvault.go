@@ -49,6 +49,20 @@ func (p *Plan) ReadsRows() bool {
 // Lists returns the datasets that are read as lists for the job: see Task.List.
 func (p *Plan) Lists() []string { return p.lists }
 
+// ListsAt returns those of which a node puts rows in.
+func (p *Plan) ListsAt(node string) []string {
+	var at []string
+	if p.match == nil {
+		return nil
+	}
+	for _, in := range p.match.inputs {
+		if in.site == node && !slices.Contains(at, in.dataset) {
+			at = append(at, in.dataset)
+		}
+	}
+	return at
+}
+
 // usesVault tells whether the job concerns what nodes keep of the dataset.
 func (p *Plan) usesVault() bool { return p.custody != nil || p.answers != nil }
 

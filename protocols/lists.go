@@ -115,7 +115,7 @@ func ListColumns(p *policy.Policy, side job.Side) []string {
 
 // errList refuses an analysis of rows that is asked of a list.
 func errList(d *job.Dataset) error {
-	return fmt.Errorf("dataset %s is a list by policy %s: it is matched, by match.rank or match.exchange, and not analysed", d.Name, d.List.Policy)
+	return fmt.Errorf("dataset %s is a list by policy %s: it is matched, by match.rank, match.exchange or match.cpra, and not analysed", d.Name, d.List.Policy)
 }
 
 // The arguments of matches that programs fill in.

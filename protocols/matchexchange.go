@@ -309,7 +309,7 @@ func pairsValue(rows []map[string]any) []any {
 }
 
 // finishSite implements matchKind.
-func (k *exchanging) finishSite(p *Plan, _ string, opened Opened) (*Result, error) {
+func (k *exchanging) finishSite(p *Plan, _ *MatchRun, opened Opened) (*Result, error) {
 	if twice := duplicatesIn(opened); twice != nil {
 		return twice, nil
 	}

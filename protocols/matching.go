@@ -29,8 +29,8 @@ type matchKind interface {
 	compute(s *mpc.Session, p *Plan, in []*listShares) *matchOutputs
 	// finish tells the recipient's result, of status ok.
 	finish(p *Plan, opened Opened) (*Result, error)
-	// finishSite tells a site's own part.
-	finishSite(p *Plan, site string, opened Opened) (*Result, error)
+	// finishSite tells a site's own part, of what the parties told it and what it keeps.
+	finishSite(p *Plan, run *MatchRun, opened Opened) (*Result, error)
 	// says is what a job's statement says of it, a whole sentence an item.
 	says(p *Plan, r *job.Roster) []string
 }
@@ -41,6 +41,7 @@ func matchKinds() map[string]func(*Plan, *job.Job, *job.Roster) (matchKind, erro
 	return map[string]func(*Plan, *job.Job, *job.Roster) (matchKind, error){
 		MatchRank:     planRank,
 		MatchExchange: planExchange,
+		MatchCPRA:     planCPRA,
 	}
 }
 
@@ -51,7 +52,16 @@ type matchPlan struct {
 	day    time.Time    // to which dates count, in UTC
 	inputs []*listInput // in the order in which they are committed to
 	told   map[string][]Output
-	words  []string // how it may end but for ok, in the order of their precedence
+	words  []string          // how it may end but for ok, in the order of their precedence
+	why    map[string]string // explanations of words that mean something of their own here
+}
+
+// reason explains how a match ended.
+func (m *matchPlan) reason(word string) string {
+	if why, ok := m.why[word]; ok {
+		return why
+	}
+	return explanations[word]
 }
 
 // listInput is what one site puts into a match: rows of one side of a list.
@@ -62,9 +72,28 @@ type listInput struct {
 	rows    int    // that are sealed
 	label   string // of the one row that is meant; empty: all
 	columns []policy.InputInfo
+	places  []int // of the columns among those of the policy's side; nil: all of these
+	bitwise bool  // words of sets are sealed bit by bit: see sealedBits
 }
 
-// listShares is a listInput as parties hold it: a column for each of its inputs.
+// numbers is how many columns are sealed.
+func (in *listInput) numbers() int {
+	if in.bitwise {
+		return sealedBits(in.columns)
+	}
+	return len(in.columns)
+}
+
+// sealed are the columns that are sealed of rows.
+func (in *listInput) sealed(columns [][]int64) [][]int64 {
+	if in.bitwise && columns != nil {
+		return bitColumns(in.columns, columns)
+	}
+	return columns
+}
+
+// listShares is a listInput as parties hold it: a column for each of its inputs, or of
+// their bits.
 type listShares struct {
 	*listInput
 	values []rss.Vec
@@ -207,10 +236,10 @@ func (w *work) sealLists(s *mpc.Session, own [][][]int64) []*listShares {
 		if !w.isParty() && from != w.self {
 			continue
 		}
-		n := in.rows * len(in.columns)
+		n := in.rows * in.numbers()
 		var flat ring.Vec64
 		if from == w.self {
-			for _, column := range own[i] {
+			for _, column := range in.sealed(own[i]) {
 				flat = append(flat, ring.FromInt64(column)...)
 			}
 			if s.Err() != nil {
@@ -222,7 +251,7 @@ func (w *work) sealLists(s *mpc.Session, own [][][]int64) []*listShares {
 			continue
 		}
 		shares := &listShares{listInput: in}
-		for k := range in.columns {
+		for k := range in.numbers() {
 			shares.values = append(shares.values, rss.Slice(s, x, k*in.rows, (k+1)*in.rows))
 		}
 		out = append(out, shares)
@@ -349,7 +378,7 @@ func (p *Plan) finishMatch(opened Opened) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Status: word, Reason: explanations[word], Value: map[string]any{"rows": []any{}}}
+	result := &Result{Status: word, Reason: p.match.reason(word), Value: map[string]any{"rows": []any{}}}
 	if word == statusOK {
 		if result, err = p.match.kind.finish(p, opened); err != nil {
 			return nil, err

@@ -360,7 +360,7 @@ func rowsValue(rows []rankedRow) []any {
 }
 
 // finishSite implements matchKind.
-func (k *rankRun) finishSite(p *Plan, site string, opened Opened) (*Result, error) {
+func (k *rankRun) finishSite(p *Plan, _ *MatchRun, opened Opened) (*Result, error) {
 	if twice := duplicatesIn(opened); twice != nil {
 		return twice, nil
 	}

@@ -123,13 +123,13 @@ func (r *registry) match(analysis, dataset, args string) *trial {
 	d, _ := r.roster.Roster.Dataset(dataset)
 	text, _ := r.roster.Roster.Policy(d.List.Policy)
 	tr := r.trial(ask{dataset, analysis, "", fmt.Sprintf(`{"policy":%q,"day":%q,%s`, text.Hash(), matchDay, args[1:])})
-	sites := []string{}
-	for _, d := range r.roster.Roster.Datasets {
-		sites = append(sites, siteNames(&d)...)
-	}
+	j, err := tr.signed.Verify()
+	r.must(err)
+	plan, err := PlanJob(j, r.roster.Roster)
+	r.must(err)
 	tr.task = func(i int, task *Task) {
 		task.Data = nil
-		if slices.Contains(sites, task.Self) {
+		if len(plan.ListsAt(task.Self)) > 0 {
 			task.List, task.Runs = nodeLists{r, i}, r.runs[i]
 		}
 	}
@@ -333,7 +333,9 @@ func (r *registry) sent(analysis, dataset, args string) memnet.Transcript {
 		if err != nil {
 			return err
 		}
-		w.match(session)
+		if slices.Contains(w.members(), w.self) {
+			w.match(session)
+		}
 		return session.Err()
 	}))
 	return world.Transcript()

@@ -15,6 +15,12 @@ type replayer interface {
 	replay(p *Plan, in []*policy.Rows) (status string, rows []any, err error)
 }
 
+// siteReplayer is a match of which a site is told what the recipient is not.
+type siteReplayer interface {
+	// replaySite holds what that site keeps against what the inputs give, and returns it.
+	replaySite(p *Plan, in []*policy.Rows, runs []*MatchRun) (*Result, error)
+}
+
 // Replay runs a match once more, in the clear, from what its sites kept, and holds it
 // against what the recipient opened: every input must be the one that its site had
 // committed to before anything was shared, and the result the same to the last row.
@@ -58,6 +64,9 @@ func (p *Plan) Replay(opened Opened, runs []*MatchRun) (*Result, error) {
 		if i >= len(told) || i >= len(rows) || !reflect.DeepEqual(told[i], rows[i]) {
 			return nil, fmt.Errorf("row %d of the run is not what its inputs give", i+1)
 		}
+	}
+	if site, ok := kind.(siteReplayer); ok {
+		return site.replaySite(p, inputs, runs)
 	}
 	return result, nil
 }

@@ -129,6 +129,11 @@ func (w *work) readList(s *mpc.Session, in *listInput) (*policy.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.places != nil {
+		if rows, err = someColumns(rows, in.places); err != nil {
+			return nil, err
+		}
+	}
 	if in.label != "" {
 		if rows, err = oneRow(rows, in.label); err != nil {
 			return nil, err
@@ -145,6 +150,18 @@ func (w *work) readList(s *mpc.Session, in *listInput) (*policy.Rows, error) {
 		}
 	}
 	return rows, nil
+}
+
+// someColumns returns rows with those columns alone.
+func someColumns(rows *policy.Rows, places []int) (*policy.Rows, error) {
+	some := &policy.Rows{N: rows.N, Labels: rows.Labels}
+	for _, place := range places {
+		if place >= len(rows.Columns) {
+			return nil, fmt.Errorf("only %d columns came", len(rows.Columns))
+		}
+		some.Columns = append(some.Columns, rows.Columns[place])
+	}
+	return some, nil
 }
 
 // oneRow returns the row of that label alone.
@@ -319,7 +336,7 @@ func (w *work) hear(s *mpc.Session, told []Output, own component, opened Opened)
 func (w *work) keepRun(s *mpc.Session, run *MatchRun, told Opened) Change {
 	var err error
 	if len(told) > 0 {
-		run.Result, err = w.plan.match.kind.finishSite(w.plan, w.Self, told)
+		run.Result, err = w.plan.match.kind.finishSite(w.plan, run, told)
 	}
 	var change Change
 	if err == nil {

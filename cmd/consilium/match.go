@@ -24,12 +24,13 @@ stay secret-shared: the allocation office gets the ranked list, and each hospita
 rows of its own candidates. It finds exchange cycles among pairs likewise.`,
 		Example: `  consilium match rank --donor D01
   consilium match exchange --list pairs --cycle 3
+  consilium match cpra --hospital hospital-2 --candidate C017
   consilium match show 3f2a91c07b55d014
   consilium match show 3f2a --state /etc/consilium/node/state
   consilium match replay 3f2a --inputs hospital-1 --inputs hospital-2 --inputs hospital-3`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(newMatchRankCommand(), newMatchExchangeCommand(), newMatchShowCommand(), newMatchReplayCommand())
+	cmd.AddCommand(newMatchRankCommand(), newMatchExchangeCommand(), newMatchCPRACommand(), newMatchShowCommand(), newMatchReplayCommand())
 	return cmd
 }
 
