@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"organ/hla":              {},
 	"organ/policy":           {"job", "organ/hla"},
 	"policies":               {},
-	"protocols":              {"job", "mpc", "mpc/ring", "mpc/rss", "mpc/mhe", "organ/policy", "protocols/match", "protocols/oblivious"},
+	"protocols":              {"job", "mpc", "mpc/ring", "mpc/rss", "mpc/mhe", "organ/hla", "organ/policy", "protocols/match", "protocols/oblivious"},
 	"protocols/match":        {"mpc", "mpc/ring", "mpc/rss", "organ/policy"},
 	"protocols/oblivious":    {"job", "mpc", "mpc/ring", "mpc/rss"},
 	"node":                   {"api", "api/wire", "daemon", "job", "organ/policy", "protocols", "mpc", "node/source", "node/peer", "node/overlay", "node/vault"},
