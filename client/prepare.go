@@ -57,8 +57,10 @@ func (p *Prepared) replan() (err error) {
 }
 
 // Chooses tells whether any sites that suffice may take part, because the job file
-// names none.
-func (p *Prepared) Chooses() bool { return p.file.Stored && len(p.file.Nodes) == 0 }
+// names none. What is kept as shares takes the three parties.
+func (p *Prepared) Chooses() bool {
+	return p.file.Stored && len(p.file.Nodes) == 0 && p.file.Engine != job.EngineShares
+}
 
 // Choose has the job run at connected sites, as many as open together what is
 // deposited, the first ones in the order of the roster; and returns their names. It

@@ -96,7 +96,7 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 		Args:     f.Args,
 		Engine:   engine,
 		Stored:   f.Stored,
-		Nodes:    f.Nodes,
+		Nodes:    f.nodes(engine, r.Roster),
 
 		Attachment: f.Attachment,
 		Recipient:  recipient,
@@ -107,6 +107,15 @@ func (f *File) Job(r *RosterFile, recipient []byte, lifetime time.Duration, now 
 		return nil, err
 	}
 	return j, nil
+}
+
+// nodes are those that take part: of a job on what the parties keep as shares they
+// suffice, and nobody else has to be there.
+func (f *File) nodes(engine string, r *Roster) []string {
+	if len(f.Nodes) > 0 || !f.Stored || engine != EngineShares {
+		return f.Nodes
+	}
+	return r.Participants(&Job{Nodes: r.Parties})
 }
 
 // engineAuto leaves the choice of the engine to the program.

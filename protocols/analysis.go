@@ -7,6 +7,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/mhe"
 	"consilium/mpc/rss"
+	"consilium/protocols/oblivious"
 )
 
 // Analysis is one question that a study can answer. Implementations hold no state.
@@ -54,15 +55,16 @@ type Plan struct {
 
 	// Set by PlanJob.
 	analysis Analysis
-	layout   *mhe.Layout  // how the summaries are encrypted, under engine mhe
-	answers  *mhe.Answers // instead: how they are opened, if they are of what is stored
-	custody  custody      // in place of an analysis: what is done to vaults
-	vault    *vaultShape  // of the keys that a job on vaults makes or uses
-	beside   []string     // nodes that are no sites and have a part in a job on vaults
-	columns  []string     // that a deposit touches
-	scoring  *scoring     // of a private score, which has nothing but this
-	match    *matchPlan   // in place of an analysis: of lists by a policy
-	lists    []string     // that a match reads
+	layout   *mhe.Layout        // how the summaries are encrypted, under engine mhe
+	answers  *mhe.Answers       // instead: how they are opened, if they are of what is stored
+	custody  custody            // in place of an analysis: what is done to vaults
+	vault    *vaultShape        // of the keys that a job on vaults makes or uses
+	beside   []string           // nodes that are no sites and have a part in a job on vaults
+	columns  []string           // that a deposit touches
+	scoring  *scoring           // of a private score, which has nothing but this
+	match    *matchPlan         // in place of an analysis: of lists by a policy
+	lists    []string           // that a match reads
+	program  *oblivious.Program // what the parties compute of what they keep, if they do
 }
 
 // Output declares one vector of 128-bit integers that is revealed to the recipient.

@@ -83,6 +83,9 @@ func (b *binding) sites() []mpc.PartyID {
 	if b.plan.match != nil {
 		return b.indexes(b.plan.matchSites())
 	}
+	if b.plan.program != nil {
+		return nil // the parties keep them
+	}
 	for _, s := range b.plan.Dataset.Sites {
 		out = append(out, mpc.PartyID(b.roster.NodeIndex(s.Node)))
 	}

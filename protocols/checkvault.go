@@ -43,7 +43,7 @@ var errNoVaultKey = errors.New("this node has no vault key, and can keep neither
 // ReadsRows tells whether the sites read their files for the job. Where they do not,
 // Task.Data stays nil.
 func (p *Plan) ReadsRows() bool {
-	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && (p.custody == nil || p.custody == depositing{})
+	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && p.program == nil && (p.custody == nil || p.custody == depositing{})
 }
 
 // Lists returns the datasets that are read as lists for the job: see Task.List.

@@ -370,7 +370,6 @@ func TestCustodyPlansRefuse(t *testing.T) {
 		{v.study, deposit(`{"filters":["` + long + `"]}`), nil, "longer than 1024 bytes", false},
 		{v.study, deposit(`{"at":["hospital-9"]}`), nil, "at names \"hospital-9\", which is no node", false},
 		{v.study, deposit(`{"at":["hospital-1","hospital-1"]}`), nil, "at names hospital-1 twice", false},
-		{v.study, wardMoments, func(j *job.Job) { j.Stored, j.Engine = true, job.EngineShares }, "what is stored is of engine mhe", false},
 		{v.study, wardMoments, stored(hospitals(2, 4, 5)...), "exactly 2 of the sites hospital-2, hospital-4, hospital-5, and 3 of them take part", false},
 		{v.study, wardMoments, stored(hospitals(1, 2)...), "and 1 of them take part: name them under nodes", false},
 		{v.study, wardMoments, stored(), "and 3 of them take part", false},

@@ -65,6 +65,8 @@ func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 		return nil, fmt.Errorf("%s: %w", p.Analysis, err)
 	}
 	switch {
+	case j.Stored && p.Engine == job.EngineShares:
+		err = p.planShares()
 	case j.Stored:
 		err = p.planStored(j, r)
 	case p.Engine == job.EngineMHE:
@@ -110,8 +112,8 @@ func checkTable(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 // cannot be answered.
 func checkParticipants(j *job.Job, r *job.Roster, d *job.Dataset) error {
 	switch {
-	case j.Stored && j.Engine != job.EngineMHE:
-		return errors.New("what is stored is of engine mhe; say engine: mhe, or leave out stored")
+	case j.Stored && j.Engine == job.EngineShares: // no site
+		return checkPresent(r, j, r.Parties)
 	case j.Stored: // any quorum of the sites
 		return nil
 	case j.Engine == job.EngineMHE:
@@ -241,10 +243,12 @@ func (p *Plan) otherwise() string {
 
 // computedBy says who computes, and what it takes for them to learn anything.
 func (p *Plan) computedBy(j *job.Job, r *job.Roster) string {
-	if j.Stored {
+	switch {
+	case p.program != nil:
+		return fmt.Sprintf("It is computed by %s alone, on the random shares of the rows that they keep: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do. No site takes part: each has agreed to such jobs by its deposit.", people(r, r.Parties))
+	case j.Stored:
 		return p.answeredBy(r.Sealers(j), r)
-	}
-	if p.Engine != job.EngineMHE {
+	case p.Engine != job.EngineMHE:
 		return fmt.Sprintf("It is computed by %s on random shares: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do.", people(r, r.Parties))
 	}
 	sites := siteNames(p.Dataset)

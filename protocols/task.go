@@ -65,7 +65,8 @@ const (
 const (
 	stepConfirm = "confirm"
 	stepCommit  = "commit"
-	stepSeal    = "seal" // seal.0, seal.1 …: one for each site of the dataset
+	stepSeal    = "seal"   // seal.0, seal.1 …: one for each site of the dataset
+	stepStored  = "stored" // parties read what they keep
 	stepCompute = "compute"
 	stepReady   = "ready" // sites wait here while parties compute
 	stepReveal  = "reveal"
@@ -81,7 +82,7 @@ func phaseOf(path string) string {
 		return Confirming
 	case stepCommit, stepSeal:
 		return Sealing
-	case stepCompute:
+	case stepStored, stepCompute:
 		return Computing
 	case stepReveal:
 		return Revealing
