@@ -23,9 +23,17 @@ import (
 
 const poolCycle = 3 // arcs of the longest cycle
 
+// The policies: of the second cycles come by what each of their arcs weighs.
+const (
+	plainExchange    = "kidney-exchange"
+	weightedExchange = "kidney-exchange-weighted"
+)
+
 var pairColumns = []string{
 	"pair", "recipient_abo", "unacceptable", "donor_abo",
 	"donor_hla_a_1", "donor_hla_a_2", "donor_hla_b_1", "donor_hla_b_2", "donor_hla_dr_1", "donor_hla_dr_2",
+	"recipient_hla_a_1", "recipient_hla_a_2", "recipient_hla_b_1", "recipient_hla_b_2", "recipient_hla_dr_1", "recipient_hla_dr_2",
+	"vpra", "waiting_years", "recipient_age", "donor_age",
 }
 
 // pool is pairs in the clear.
@@ -34,9 +42,9 @@ type pool struct {
 	recipients, donors *policy.Rows
 }
 
-// drawnPool draws n pairs of which the donor does not suit the recipient.
-func drawnPool(n int) (*pool, error) {
-	text, err := policies.FS.ReadFile("kidney-exchange.yaml")
+// drawnPool draws n pairs of which the donor does not suit the recipient by a policy.
+func drawnPool(rules string, n int) (*pool, error) {
+	text, err := policies.FS.ReadFile(rules + ".yaml")
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +62,8 @@ func drawnPool(n int) (*pool, error) {
 	for i := range 4*n + 64 {
 		recipient, donor := from.person(2*i), from.person(2*i+1)
 		_ = w.Write(slices.Concat(
-			[]string{strconv.Itoa(i + 1), recipient[1], recipient[len(recipient)-1], donor[1]}, donor[5:11]))
+			[]string{strconv.Itoa(i + 1), recipient[1], recipient[len(recipient)-1], donor[1]}, donor[5:11],
+			recipient[5:11], recipient[11:13], []string{strconv.Itoa(20 + i*37%60), strconv.Itoa(25 + i*53%55)}))
 	}
 	if w.Flush(); w.Error() != nil {
 		return nil, w.Error()
@@ -96,9 +105,14 @@ func (p *pool) arc(i, j int) bool {
 }
 
 // setupExchange chooses cycles of up to 3 arcs, or C, of N pairs.
-func setupExchange(d *dealer, n size) task {
+func setupExchange(d *dealer, n size) task { return exchangeBy(plainExchange, d, n) }
+
+// setupWeighted is setupExchange by weights of arcs.
+func setupWeighted(d *dealer, n size) task { return exchangeBy(weightedExchange, d, n) }
+
+func exchangeBy(rules string, d *dealer, n size) task {
 	limit := cmp.Or(n.cols, poolCycle)
-	p, err := drawnPool(n.rows)
+	p, err := drawnPool(rules, n.rows)
 	if err != nil {
 		return task{
 			run:   func(s *mpc.Session) output { s.Fail(err); return output{} },

@@ -67,6 +67,7 @@ var ops = []op{
 	{"groupby", "N rows in N/10 groups, or R in C, one column summed", size{maxSize, maxSize}, setupGroupBy},
 	{"match", "the best 10 of N candidates, or C of R: 6 weighted equalities, a filter", size{maxSize, maxSize}, setupMatch},
 	{"exchange", "disjoint cycles among N pairs, of up to 3 arcs, or of up to C among R", size{match.MaxPairs, 3}, setupExchange},
+	{"exchange-weighted", "as exchange, by weights of donor and recipient together", size{match.MaxPairsOfArcs, 3}, setupWeighted},
 	{"match-etkas", "the best 50 of N candidates for a kidney, or C of R, by the ETKAS policy, and each hospital's own", size{mostListed, mostListed}, setupETKAS},
 	{"match-etkas-full", "N candidates for a kidney, all of them, by the ETKAS policy", size{rows: mostListed}, setupETKASFull},
 	{"median", "median, quartiles, extremes and moments of N values, a tenth missing", size{rows: maxSize}, setupMedian},

@@ -18,9 +18,11 @@ import (
 //
 // The dataset is a list of pairs, at several sites. Its policy's conditions are evaluated
 // on shares for every donor and every recipient (see match.NewPool), and disjoint cycles
-// of at most 2 or 3 pairs are chosen: by default those of the lowest mean weight first
-// (see match.Exchange), or in mode exact those with the most transplants that there can
-// be, for which the parties see the shuffled graph without names (see match.Exact). An
+// of at most 2 or 3 pairs are chosen: by default those of pairs that are in few cycles
+// first or, where the policy has a weight, those of the highest mean weight (see
+// match.Exchange); in mode exact those with the most transplants that there can be or, as
+// the policy says, of the most weight, for which the parties see the shuffled graph
+// without names (see match.Exact). An
 // id that stands in several rows ends the run, and each hospital learns which of its own
 // rows those are.
 //
@@ -286,18 +288,24 @@ func (k *exchanging) finish(p *Plan, opened Opened) (*Result, error) {
 		t.Header, t.Rows = []string{"Transplants"}, [][]string{{n.String()}}
 	}
 	t.Notes = []string{
-		fmt.Sprintf("%v transplants in cycles of at most %d pairs; %s.", n, k.cycle, k.chosen()),
+		fmt.Sprintf("%v transplants in cycles of at most %d pairs; %s.", n, k.cycle, k.chosen(p)),
 		"Each hospital sees the partners of its own pairs: consilium match show.",
 	}
 	return &Result{Status: statusOK, Value: map[string]any{outputTransplants: n.Int64(), "rows": pairsValue(rows)}, Tables: []Table{t}}, nil
 }
 
 // chosen says how cycles were chosen.
-func (k *exchanging) chosen() string {
-	if k.mode == modeExact {
+func (k *exchanging) chosen(p *Plan) string {
+	program := p.match.policy.Program
+	switch {
+	case k.mode == modeExact && program.Heaviest:
+		return "there can be no more weight in sum"
+	case k.mode == modeExact:
 		return "there can be no more"
+	case program.Weight >= 0:
+		return "cycles of high mean weight were taken first"
 	}
-	return "cycles of low mean weight were taken first"
+	return "cycles of pairs that are in few cycles were taken first"
 }
 
 func pairsValue(rows []map[string]any) []any {
@@ -352,11 +360,15 @@ func (k *exchanging) says(p *Plan, r *job.Roster) []string {
 		partners = strings.Join(columns, ", ") + " of the pair that its recipient gets a kidney from, and of the one that its donor gives to"
 	}
 	lines := []string{
-		fmt.Sprintf("Cycles of at most %d pairs are chosen from list %s at %s; %s.", k.cycle, p.Dataset.Name, strings.Join(sites, ", "), k.chosen()),
+		fmt.Sprintf("Cycles of at most %d pairs are chosen from list %s at %s; %s.", k.cycle, p.Dataset.Name, strings.Join(sites, ", "), k.chosen(p)),
 		fmt.Sprintf("Every hospital of the list learns of each of its own pairs that is in a cycle: %s; and which of its own rows are on the list more than once. It receives as many bytes whatever the run gives.", partners),
 	}
 	if k.mode == modeExact {
-		lines = append(lines, fmt.Sprintf("Mode exact: the three parties %s see the graph of who could give to whom, of all pairs in a secret random order and without names, and which cycles of it are chosen. Who knows some pairs so well as to recognise their places in the graph learns whom they fit. What pairs are called stays hidden from the parties, none of which has pairs in the list.", people(r, r.Parties)))
+		weights := ""
+		if p.match.policy.Program.Heaviest {
+			weights = " the weight of each such transplant,"
+		}
+		lines = append(lines, fmt.Sprintf("Mode exact: the three parties %s see the graph of who could give to whom, of all pairs in a secret random order and without names,%s and which cycles of it are chosen. Who knows some pairs so well as to recognise their places in the graph learns whom they fit. What pairs are called stays hidden from the parties, none of which has pairs in the list.", people(r, r.Parties), weights))
 	}
 	return lines
 }

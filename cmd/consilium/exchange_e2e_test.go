@@ -44,7 +44,7 @@ func TestMatchExchange(t *testing.T) {
 		flags []string
 		says  string
 	}{
-		{nil, "cycles of low mean weight were taken first"},
+		{nil, "cycles of pairs that are in few cycles were taken first"},
 		{[]string{"--cycle", "2", "--mode", "exact"}, "see the graph of who could give to whom"},
 	} {
 		stdout, stderr, code := program(t, append([]string{"match", "exchange", "--client", w.layout.ClientDir(), "--yes", "--json"}, c.flags...)...)

@@ -166,6 +166,7 @@ func (a *assembly) exchange() error {
 	if a.policy.Weight == "" {
 		return nil
 	}
+	p.Heaviest = a.policy.Exact == MostWeight
 	if p.Weight, p.WeightStep, err = a.amount(a.policy.Weight); err != nil {
 		return fmt.Errorf("weight: %w", err)
 	}

@@ -6,6 +6,12 @@ const (
 	Exchange = "exchange" // pairs among themselves: eligible, weight
 )
 
+// What mode exact of an exchange makes most of.
+const (
+	MostTransplants = "transplants"
+	MostWeight      = "weight" // of all arcs that are used, in sum
+)
+
 // File is a policy as it is written. Unknown keys are refused.
 type File struct {
 	Name    string   `yaml:"name" json:"name"`
@@ -23,6 +29,7 @@ type File struct {
 	Points    string      `yaml:"points" json:"points,omitempty"` // a number; the more the better
 	Order     []OrderKey  `yaml:"order" json:"order,omitempty"`   // ends in the candidate's id
 	Weight    string      `yaml:"weight" json:"weight,omitempty"` // of exchange policies: a number for each arc; the more the better
+	Exact     string      `yaml:"exact" json:"exact,omitempty"`   // of exchange policies: what mode exact makes most of; blank: MostTransplants
 
 	Entitlement Entitlement `yaml:"entitlement" json:"entitlement"`
 	Panel       *Panel      `yaml:"panel" json:"panel,omitempty"` // of policies that rank, optional

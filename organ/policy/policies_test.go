@@ -450,7 +450,7 @@ func TestUnitedStatesClasses(t *testing.T) {
 // TestPolicyHashes are what records of runs carry: a change here is a new version
 // of the policy.
 func TestPolicyHashes(t *testing.T) {
-	for _, name := range []string{"etkas", "us-kidney", "meld3-liver", "kidney-exchange"} {
+	for _, name := range []string{"etkas", "us-kidney", "meld3-liver", "kidney-exchange", "kidney-exchange-weighted"} {
 		p := shipped(t, name)
 		again, err := Decode(p.Canonical())
 		if err != nil {

@@ -182,12 +182,18 @@ func (f *File) checkTexts() error {
 			return fmt.Errorf("%d tiers: give 1 to %d, best first", len(f.Tiers), maxTiers)
 		case f.Points == "" || len(f.Order) == 0:
 			return errors.New("points or order is missing: a policy that ranks has both")
-		case f.Weight != "":
-			return errors.New("weight is for policies of kind exchange: remove it")
+		case f.Weight != "" || f.Exact != "":
+			return errors.New("weight and exact are for policies of kind exchange: remove them")
 		}
 	case Exchange:
 		if f.Tiers != nil || f.Points != "" || f.Order != nil {
 			return errors.New("tiers, points and order are for policies of kind rank: remove them")
+		}
+		if goals := []string{MostTransplants, MostWeight}; f.Exact != "" && !slices.Contains(goals, f.Exact) {
+			return fmt.Errorf("exact is %.32q: %s", f.Exact, job.Near(f.Exact, goals))
+		}
+		if f.Exact == MostWeight && f.Weight == "" {
+			return errors.New("exact is weight, and there is none: give a weight")
 		}
 	default:
 		return fmt.Errorf("kind is %.32q: %s", f.Kind, job.Near(f.Kind, []string{Rank, Exchange}))

@@ -159,6 +159,7 @@ type Program struct {
 
 	Weight     int // a number for each pair of donor and candidate, or -1
 	WeightStep *big.Rat
+	Heaviest   bool // mode exact makes most of the weights, in sum over arcs
 
 	candidate []extract // by Candidate
 	donor     []extract // by Donor

@@ -79,6 +79,10 @@ func TestExchangePoliciesThatAreRefused(t *testing.T) {
 		{"office: [run]", "office: [sequence]", "has no column \"sequence\""},
 		{"eligible:\n", "match:\n  - {name: same, value: \"donor.abo == candidate.abo\"}\neligible:\n", ""},
 		{"entitlement:\n", "weight: \"donor.abo\"\nentitlement:\n", "weight"},
+		{"entitlement:\n", "exact: weight\nentitlement:\n", "exact is weight, and there is none"},
+		{"entitlement:\n", "exact: transplant\nentitlement:\n", "did you mean \"transplants\""},
+		{"entitlement:\n", "exact: transplants\nentitlement:\n", ""},
+		{"entitlement:\n", "exact: weight\nweight: candidate.id\nentitlement:\n", ""},
 	} {
 		changed := strings.Replace(string(text), c.from, c.to, 1)
 		if _, err := Parse([]byte(changed), policies.FS); changed == string(text) || (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -101,6 +105,7 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 		{"version: \"1\"", "version: \"\"", "version is missing"},
 		{"source: a test", "sauce: a test", "unknown key \"sauce\": did you mean \"source\"?"},
 		{"kind: rank", "kind: order", "kind is \"order\": known: rank, exchange"},
+		{"kind: rank", "kind: rank\nexact: weight", "weight and exact are for policies of kind exchange"},
 		{"kind: rank", "kind: exchange", "tiers, points and order are for policies of kind rank"},
 		{"source: a test", "source: \"a\\ttest\\u202e\"", "cannot be printed"},
 		{"eligible:\n", "eligible: []\nunused:\n", "unknown key"},

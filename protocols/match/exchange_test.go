@@ -33,6 +33,8 @@ type pool struct {
 	pairs    []pair
 	antigens int
 	weights  []uint64
+	ofArcs   []uint64 // weights of arcs, donor by recipient
+	worth    []uint64
 }
 
 // arc is the oracle of compatibility.
@@ -70,6 +72,13 @@ func (p *pool) share(s *mpc.Session, limit int) *match.Pool {
 	}
 	if p.weights != nil {
 		shared.Weight, shared.WeightBits = in(ring.Vec64(p.weights)), 20
+	}
+	if p.ofArcs != nil {
+		shared.Weight, shared.WeightBits, shared.OfArcs = in(ring.Vec64(p.ofArcs)), 20, true
+		shared.Steps = n // each takes a cycle while there is one
+	}
+	if p.worth != nil {
+		shared.Worth = in(ring.Vec64(p.worth))
 	}
 	return shared
 }
@@ -175,7 +184,7 @@ func (p *pool) checkValid(t testing.TB, m *matching, limit int) {
 	}
 }
 
-// cycles lists all cycles, as sets of pairs with as many entries as directions.
+// cycles lists all cycles: each pair gives to the next.
 func (p *pool) cycles(limit int) [][]int {
 	var list [][]int
 	n := len(p.pairs)
@@ -189,7 +198,7 @@ func (p *pool) cycles(limit int) [][]int {
 					list = append(list, []int{i, j, k})
 				}
 				if p.arc(i, k) && p.arc(k, j) && p.arc(j, i) {
-					list = append(list, []int{i, j, k})
+					list = append(list, []int{i, k, j})
 				}
 			}
 		}
@@ -197,9 +206,12 @@ func (p *pool) cycles(limit int) [][]int {
 	return list
 }
 
-// score is 6 times the mean weight of a cycle's pairs: their degrees where the pool
-// has no weights.
+// scores are 6 times the mean weight of each cycle's arcs, or else of its pairs: their
+// degrees where the pool has no weights.
 func (p *pool) scores(cycles [][]int) []uint64 {
+	if p.ofArcs != nil {
+		return p.sums(cycles, p.ofArcs, func(c []int) uint64 { return uint64(6 / len(c)) })
+	}
 	weights := p.weights
 	if weights == nil {
 		weights = make([]uint64, len(p.pairs))
@@ -216,6 +228,17 @@ func (p *pool) scores(cycles [][]int) []uint64 {
 		}
 	}
 	return scores
+}
+
+// sums adds up numbers of arcs over each cycle, and multiplies.
+func (p *pool) sums(cycles [][]int, ofArcs []uint64, by func(c []int) uint64) []uint64 {
+	sums := make([]uint64, len(cycles))
+	for k, c := range cycles {
+		for i, v := range c {
+			sums[k] += ofArcs[v*len(p.pairs)+c[(i+1)%len(c)]] * by(c)
+		}
+	}
+	return sums
 }
 
 // checkGreedy wants what greedy selection by score may choose, whatever it does
@@ -240,18 +263,14 @@ func (p *pool) checkGreedy(t testing.TB, m *matching, limit int) {
 	}
 }
 
-// holds reports whether pairs are a cycle of the matching.
+// holds reports whether a cycle is one of the matching.
 func (m *matching) holds(c []int) bool {
-	for _, v := range c {
-		if !slices.Contains(c, m.to[v]) {
+	for i, v := range c {
+		if m.to[v] != c[(i+1)%len(c)] {
 			return false
 		}
 	}
-	length := 1
-	for v := m.to[c[0]]; v != c[0]; v = m.to[v] {
-		length++
-	}
-	return length == len(c)
+	return true
 }
 
 // TestExchange: whatever the pool, the choice is valid and greedy; and it is the one of
@@ -279,14 +298,14 @@ func TestExact(t *testing.T) {
 		p, limit := drawPool(rng, 2+rng.IntN(12)), 2+i%2
 		m, _ := run(t, p, limit, uint64(i), match.Exact)
 		p.checkValid(t, m, limit)
-		if got, want := m.transplants(), p.most(limit); got != want {
+		if got, want := m.transplants(), p.most(limit, func(c []int) int { return len(c) }); got != want {
 			t.Fatalf("%d transplants, want %d", got, want)
 		}
 	}
 }
 
-// most tries all choices of cycles.
-func (p *pool) most(limit int) int {
+// most tries all choices of cycles for the greatest worth.
+func (p *pool) most(limit int, worth func(c []int) int) int {
 	cycles := p.cycles(limit)
 	best := map[uint]int{} // by the pairs that are left
 	var try func(left uint) int
@@ -301,7 +320,7 @@ func (p *pool) most(limit int) int {
 				own |= 1 << v
 			}
 			if left&own == own {
-				most = max(most, len(c)+try(left&^own))
+				most = max(most, worth(c)+try(left&^own))
 			}
 		}
 		best[left] = most

@@ -35,6 +35,9 @@ const (
 // maxIDBits leaves room for a hospital among the bits of all fields.
 const maxIDBits = 48
 
+// maxWorthBits keeps sums over all pairs exact in float64, with room for tolerances.
+const maxWorthBits = 20
+
 // CheckPairs refuses policies and sizes that no pool can be made of.
 func CheckPairs(p *policy.Program, pairs int) error {
 	if pairs < minPairs || pairs > MaxPairs {
@@ -49,9 +52,13 @@ func CheckPairs(p *policy.Program, pairs int) error {
 	if p.Weight < 0 {
 		return nil
 	}
-	w := &p.Nodes[p.Weight]
-	if ofDonor(p, p.Weight) || w.High-w.Low >= 1<<maxWeightBits {
-		return fmt.Errorf("the policy's weight must be of the recipient alone, whose pair it puts first, and have %d bits at most", maxWeightBits)
+	switch w := &p.Nodes[p.Weight]; {
+	case w.High-w.Low >= 1<<maxWeightBits:
+		return fmt.Errorf("the policy's weight must have %d bits at most: round it", maxWeightBits)
+	case p.Heaviest && max(-w.Low, w.High) >= 1<<maxWorthBits:
+		return fmt.Errorf("of a weight that mode exact makes most of, the policy must allow no more than %d bits: round it", maxWorthBits)
+	case ofDonor(p, p.Weight) && pairs > MaxPairsOfArcs:
+		return fmt.Errorf("%d pairs: by weights of donor and recipient together an exchange is of %d at most", pairs, MaxPairsOfArcs)
 	}
 	return nil
 }
@@ -65,7 +72,8 @@ func ofDonor(p *policy.Program, node int) bool {
 
 // NewPool evaluates the policy over every donor and recipient. Cycles will have at most
 // maxCycle arcs. Who is eligible for whose organ is an arc; where the policy has a
-// weight, pairs of a high weight come first.
+// weight, cycles of a high mean weight come first: of their recipients where the weight is
+// of the recipient alone, else of their arcs.
 //
 // What depends on one side alone is computed once a row, and the rest for all n^2 rows
 // at once: of the policy that comes with Consilium that is one lookup in the mask of
@@ -89,10 +97,26 @@ func NewPool(s *mpc.Session, p *Pairs, maxCycle int) *Pool {
 	if p.Program.Weight >= 0 {
 		w := &p.Program.Nodes[p.Program.Weight]
 		late := c.minus(c.constant(w.High), c.number(p.Program.Weight))
-		q.Weight = c.run(s.Step("weight"), n, p.Recipients, nil, late)[0]
 		q.WeightBits = max(1, bits.Len64(uint64(w.High-w.Low)))
+		if q.OfArcs = ofDonor(p.Program, p.Program.Weight); q.OfArcs {
+			q.Weight = c.tabulate(s.Step("weight"), n, n, p.Recipients, p.Donors, late)
+		} else {
+			q.Weight = c.run(s.Step("weight"), n, p.Recipients, nil, late)[0]
+		}
+		if p.Program.Heaviest {
+			q.Worth = worthOfArcs(s, q, w.High)
+		}
 	}
 	return q
+}
+
+// worthOfArcs turns how far the weights of a pool's arcs are below the greatest into them. Local.
+func worthOfArcs(s *mpc.Session, q *Pool, greatest int64) rss.Vec {
+	late := q.Weight
+	if !q.OfArcs {
+		late = rss.Repeat(s, late, q.N) // of the recipient alone: the same for all donors
+	}
+	return rss.AddConst(s, rss.Neg(s, late), greatest)
 }
 
 // list is the recipients alone.

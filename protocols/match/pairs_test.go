@@ -3,6 +3,7 @@ package match_test
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,7 @@ func readPairs(t testing.TB, p *policy.Policy, pool string, declared int) *hospi
 	if err != nil {
 		t.Fatal(err)
 	}
+	cells = withRecipients(cells)
 	h := &hospitalPairs{policy: p, recipients: &policy.Rows{}, donors: &policy.Rows{}}
 	for _, hospital := range []string{"1", "2", "3", "4"} {
 		var text bytes.Buffer
@@ -62,6 +64,21 @@ func readPairs(t testing.TB, p *policy.Policy, pool string, declared int) *hospi
 		h.add(t, recipients, donors, declared)
 	}
 	return h
+}
+
+// withRecipients adds the columns that weights read, made up: a recipient has the antigens
+// of the donor in the next row.
+func withRecipients(cells [][]string) [][]string {
+	out := [][]string{append(slices.Clone(cells[0]),
+		"recipient_hla_a_1", "recipient_hla_a_2", "recipient_hla_b_1", "recipient_hla_b_2", "recipient_hla_dr_1", "recipient_hla_dr_2",
+		"vpra", "waiting_years", "recipient_age", "donor_age")}
+	for i, row := range cells[1:] {
+		antigens := cells[1+(i+1)%(len(cells)-1)][6:12]
+		out = append(out, slices.Concat(row, antigens, []string{
+			fmt.Sprintf("0.%03d", i*37%1000), fmt.Sprintf("%d.5", i%9), fmt.Sprint(20 + i*17%60), fmt.Sprint(20 + i*29%60),
+		}))
+	}
+	return out
 }
 
 // add appends a site's rows, filled up.
@@ -203,15 +220,61 @@ func TestWeightOfPolicy(t *testing.T) {
 	if err := match.CheckPairs(load(t, "etkas").Program, 20); err == nil {
 		t.Error("a policy that ranks is taken")
 	}
-	ofArc := strings.Replace(weighed, "weight: candidate.waiting", `weight: "donor.abo == candidate.abo ? candidate.waiting : 0"`, 1)
-	if p, err = policy.Parse([]byte(ofArc), policies.FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := match.CheckPairs(p.Program, 20); err == nil || !strings.Contains(err.Error(), "of the recipient alone") {
-		t.Errorf("a weight of donor and recipient: %v", err)
-	}
 	if err := match.CheckPairs(load(t, "kidney-exchange").Program, match.MaxPairs+1); err == nil {
 		t.Error("too many pairs are taken")
+	}
+}
+
+// TestWeightOfArcs: what the pool says of each arc is what the policy says in the clear.
+func TestWeightOfArcs(t *testing.T) {
+	h := readPairs(t, load(t, "kidney-exchange-weighted"), "20", 6)
+	p, n := h.policy.Program, h.recipients.N
+	got, w := h.compute(t, func(s *mpc.Session, p *match.Pairs) []rss.Vec {
+		q := match.NewPool(s.Step("pool"), p, 3)
+		return []rss.Vec{rss.ToArith(s.Step("arcs"), q.Arcs), q.Weight, q.Worth}
+	})
+	greatest, kinds := p.Nodes[p.Weight].High, map[int64]bool{}
+	for i := range n {
+		for j := range n {
+			want := p.Run(h.recipients.Row(j), h.donors.Row(i))[p.Weight]
+			kinds[want] = true
+			if late, worth := got[1][i*n+j], got[2][i*n+j]; worth != want || late != greatest-want {
+				t.Fatalf("donor %d and recipient %d: worth %d and late by %d, want %d of %d", i, j, worth, late, want, greatest)
+			}
+			if i != j && (got[0][i*n+j] == 1) != h.eligible(i, j) {
+				t.Fatalf("pair %d gives to pair %d: %d", i, j, got[0][i*n+j])
+			}
+		}
+	}
+	if len(kinds) < 20 {
+		t.Errorf("%d different weights", len(kinds))
+	}
+	if open := w.Transcript().At("match/pool").Openings(); len(open) > 0 {
+		t.Errorf("it opens %v", open)
+	}
+	for _, c := range []struct {
+		pairs        int
+		change, want string
+	}{
+		{match.MaxPairsOfArcs + 1, "", "201 pairs: by weights of donor and recipient together an exchange is of 200 at most"},
+		{20, "1000000 * success + candidate.priority", "no more than 20 bits"},
+		{20, "1000000000 * success + candidate.priority", "32 bits at most"},
+	} {
+		program := p
+		if c.change != "" {
+			text, err := policies.FS.ReadFile("kidney-exchange-weighted.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed, err := policy.Parse([]byte(strings.Replace(string(text), "weight: success + candidate.priority", "weight: "+c.change, 1)), policies.FS)
+			if err != nil {
+				t.Fatal(err)
+			}
+			program = changed.Program
+		}
+		if err := match.CheckPairs(program, c.pairs); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d pairs by weight %q: error %v, want %q", c.pairs, c.change, err, c.want)
+		}
 	}
 }
 

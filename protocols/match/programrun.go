@@ -66,6 +66,19 @@ func (c *circuit) runAll(s *mpc.Session, n, m int, inputs, donors []rss.Vec, wan
 	return widen(reshape(flat, e.n), n)
 }
 
+// tabulate returns the numbers that one operation makes of n candidates and m donors: the
+// first donor's come first.
+func (c *circuit) tabulate(s *mpc.Session, n, m int, inputs, donors []rss.Vec, wanted int) rss.Vec {
+	e := c.evaluate(s, n, m, inputs, donors, []int{wanted})
+	all := e.spread(e.numbers(wanted), c.code[wanted].shape, perCandidate|perDonor)
+	e.used(wanted)
+	rows := make([]rss.Vec, m)
+	for i := range rows {
+		rows[i] = rss.Slice(s, all, i*e.n, i*e.n+n)
+	}
+	return rss.Concat(s, rows...)
+}
+
 // evaluate does all that the wanted operations need talking for.
 func (c *circuit) evaluate(s *mpc.Session, n, m int, inputs, donor []rss.Vec, wanted []int) *evaluation {
 	e := &evaluation{s: s, code: c.code, n: wholeWords(n), m: m, inputs: inputs, donor: donor}

@@ -8,30 +8,32 @@ const tolerance = 1e-7
 // relaxation answers the linear programme in which cycles may be used in part, and no
 // pair by more than one cycle in all.
 type relaxation struct {
+	worth func(c cycle) float64
 	part  []float64 // of each cycle
 	price []float64 // of each pair, so that no cycle is worth more than its pairs
-	bound float64   // the sum of the prices: no choice of cycles gives more transplants
+	bound float64   // the sum of the prices: no choice of cycles is worth more
 }
 
 // gain is what a cycle is worth beyond its pairs' prices: zero at most.
 func (r *relaxation) gain(c cycle) float64 {
-	g := float64(len(c))
+	g := r.worth(c)
 	for _, v := range c {
 		g -= r.price[v]
 	}
 	return g
 }
 
-// relax solves the relaxation by the revised simplex method. Whatever rounding does,
-// the bound is one: prices are raised until they cover every cycle.
-func relax(n int, cycles []cycle) *relaxation {
-	x := newSimplex(n, cycles)
+// relax solves the relaxation by the revised simplex method, for cycles that are worth up
+// to some units. Whatever rounding does, the bound is one: prices are raised until they
+// cover every cycle.
+func relax(n int, cycles []cycle, worth func(c cycle) float64) *relaxation {
+	x := newSimplex(n, cycles, worth)
 	for range 100 * (n + 1) { // many times what is needed
 		if !x.step() {
 			break
 		}
 	}
-	r := &relaxation{part: make([]float64, len(cycles)), price: x.price}
+	r := &relaxation{worth: worth, part: make([]float64, len(cycles)), price: x.price}
 	for row, k := range x.basis {
 		if k >= 0 {
 			r.part[k] = x.amount[row]
@@ -53,6 +55,7 @@ func relax(n int, cycles []cycle) *relaxation {
 type simplex struct {
 	n       int
 	cycles  []cycle
+	worth   []float64 // of each cycle
 	basis   []int     // the variable of each row
 	amount  []float64 // and its value
 	inverse []float64 // of the basis, n x n
@@ -61,14 +64,17 @@ type simplex struct {
 
 // newSimplex starts with no cycle used. The pairs' limits differ a little, which keeps
 // the method from going in circles.
-func newSimplex(n int, cycles []cycle) *simplex {
+func newSimplex(n int, cycles []cycle, worth func(c cycle) float64) *simplex {
 	x := &simplex{
-		n: n, cycles: cycles,
+		n: n, cycles: cycles, worth: make([]float64, len(cycles)),
 		basis: make([]int, n), amount: make([]float64, n), inverse: make([]float64, n*n), price: make([]float64, n),
 	}
 	for v := range n {
 		x.basis[v], x.inverse[v*n+v] = -1-v, 1
 		x.amount[v] = 1 + 1e-9*float64(v*7919%1009)
+	}
+	for k, c := range cycles {
+		x.worth[k] = worth(c)
 	}
 	return x
 }
@@ -77,9 +83,12 @@ func newSimplex(n int, cycles []cycle) *simplex {
 // there was one.
 func (x *simplex) step() bool {
 	enter, gain := 0, tolerance
-	prices := relaxation{price: x.price}
 	for k, c := range x.cycles {
-		if g := prices.gain(c); g > gain {
+		g := x.worth[k]
+		for _, v := range c {
+			g -= x.price[v]
+		}
+		if g > gain {
 			enter, gain = k, g
 		}
 	}

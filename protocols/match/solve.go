@@ -31,14 +31,31 @@ func cyclesOf(n, limit int, arc func(i, j int) bool) []cycle {
 	return list
 }
 
-// search is a branch and bound for the most transplants by disjoint cycles: a 0-1
+// worth is what a cycle counts for.
+type worth func(c cycle) int
+
+// transplant counts each pair for one.
+func transplant(c cycle) int { return len(c) }
+
+// of sums over disjoint cycles.
+func (w worth) of(cycles []cycle) int {
+	sum := 0
+	for _, c := range cycles {
+		sum += w(c)
+	}
+	return sum
+}
+
+// search is a branch and bound for the disjoint cycles of the greatest worth: a 0-1
 // programme with a variable for each cycle and a constraint for each pair (Abraham,
 // Blum, Sandholm: "Clearing algorithms for barter exchange markets", EC 2007).
 type search struct {
-	ctx  context.Context
-	n    int
-	best []cycle
-	most int // transplants of the best
+	ctx   context.Context
+	n     int
+	worth worth
+	scale int // the greatest worth of a pair in a cycle, rounded up: 1 in the relaxation
+	best  []cycle
+	most  int // worth of the best
 }
 
 // mostTransplants returns disjoint cycles among the given ones with the most
@@ -48,7 +65,17 @@ func mostTransplants(ctx context.Context, n int, cycles []cycle) ([]cycle, error
 	if !slices.ContainsFunc(cycles, func(c cycle) bool { return len(c) > 2 }) {
 		return newPairing(n, cycles).most(), nil
 	}
-	b := &search{ctx: ctx, n: n}
+	return mostWorth(ctx, n, cycles, transplant)
+}
+
+// mostWorth returns disjoint cycles among the given ones of the greatest worth in sum, of
+// several such choices always the same one. Cycles of no worth are left out.
+func mostWorth(ctx context.Context, n int, cycles []cycle, w worth) ([]cycle, error) {
+	b := &search{ctx: ctx, n: n, worth: w, scale: 1}
+	cycles = slices.DeleteFunc(slices.Clone(cycles), func(c cycle) bool { return w(c) <= 0 })
+	for _, c := range cycles {
+		b.scale = max(b.scale, (w(c)+len(c)-1)/len(c))
+	}
 	if err := b.branch(nil, cycles); err != nil {
 		return nil, err
 	}
@@ -61,17 +88,18 @@ func (b *search) branch(taken, left []cycle) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
 	}
-	r := relax(b.n, left)
+	scale := float64(b.scale)
+	r := relax(b.n, left, func(c cycle) float64 { return float64(b.worth(c)) / scale })
 	b.try(taken, left, r.part)
-	sure := transplants(taken)
-	if sure+int(math.Floor(r.bound+tolerance)) <= b.most {
+	sure := b.worth.of(taken)
+	if sure+int(math.Floor(scale*(r.bound+tolerance))) <= b.most {
 		return nil
 	}
 	// What a cycle falls short of its pairs' prices is lost with it.
 	var worth []cycle
 	var part []float64
 	for k, c := range left {
-		if float64(sure)+r.bound+r.gain(c) > float64(b.most+1)-tolerance {
+		if float64(sure)+float64(scale*(r.bound+r.gain(c)+tolerance)) > float64(b.most+1) {
 			worth, part = append(worth, c), append(part, r.part[k])
 		}
 	}
@@ -149,18 +177,9 @@ func (b *search) try(taken, left []cycle, part []float64) {
 		}
 		chosen = append(chosen, left[k])
 	}
-	if n := transplants(chosen); n > b.most {
+	if n := b.worth.of(chosen); n > b.most {
 		b.best, b.most = chosen, n
 	}
-}
-
-// transplants counts those of disjoint cycles.
-func transplants(cycles []cycle) int {
-	n := 0
-	for _, c := range cycles {
-		n += len(c)
-	}
-	return n
 }
 
 // meets reports whether two cycles have a pair in common.

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+func ofTransplants(c cycle) float64 { return float64(len(c)) }
+
 // graph is a random one of which arcs are as likely as not, or less.
 func graph(rng *rand.Rand, n int) func(i, j int) bool {
 	arcs, likely := make([]bool, n*n), []float64{.1, .25, .5}[rng.IntN(3)]
@@ -47,11 +49,11 @@ func TestMostTransplants(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkDisjoint(t, got)
-		if want := most(cycles, 1<<n-1, map[uint]int{}); transplants(got) != want {
-			t.Fatalf("%d transplants of cycles %v, want %d", transplants(got), cycles, want)
+		if want := most(cycles, 1<<n-1, map[uint]int{}); worth(transplant).of(got) != want {
+			t.Fatalf("%d transplants of cycles %v, want %d", worth(transplant).of(got), cycles, want)
 		}
-		if bound := relax(n, cycles).bound; bound < float64(transplants(got))-tolerance {
-			t.Fatalf("the relaxation's bound is %v for %d transplants", bound, transplants(got))
+		if bound := relax(n, cycles, ofTransplants).bound; bound < float64(worth(transplant).of(got))-tolerance {
+			t.Fatalf("the relaxation's bound is %v for %d transplants", bound, worth(transplant).of(got))
 		}
 	}
 }
@@ -77,8 +79,8 @@ func TestPairing(t *testing.T) {
 		cycles := cyclesOf(n, 2, arc)
 		got := newPairing(n, cycles).most()
 		checkDisjoint(t, got)
-		if want := tutteRank(rng, n, cycles); transplants(got) != want {
-			t.Fatalf("%d pairs matched, want %d", transplants(got), want)
+		if want := tutteRank(rng, n, cycles); worth(transplant).of(got) != want {
+			t.Fatalf("%d pairs matched, want %d", worth(transplant).of(got), want)
 		}
 	}
 }
@@ -134,7 +136,7 @@ func TestRelaxation(t *testing.T) {
 	for range 100 {
 		n := 2 + rng.IntN(30)
 		cycles := cyclesOf(n, 3, graph(rng, n))
-		r := relax(n, cycles)
+		r := relax(n, cycles, ofTransplants)
 		worth, used := 0.0, make([]float64, n)
 		for k, c := range cycles {
 			worth += float64(len(c)) * r.part[k]
