@@ -48,9 +48,10 @@ var allowed = map[string][]string{
 // importers names, for a library that must stay behind one package, the
 // packages that may import it.
 var importers = map[string]string{
-	"github.com/duckdb/duckdb-go/v2":    "node/source",
-	"github.com/tuneinsight/lattigo/v5": "mpc/mhe",
-	"filippo.io/age":                    "mpc/mhe node/vault",
+	"github.com/duckdb/duckdb-go/v2":       "node/source benchmarks",
+	"github.com/duckdb/duckdb-go-bindings": "node/source",
+	"github.com/tuneinsight/lattigo/v5":    "mpc/mhe",
+	"filippo.io/age":                       "mpc/mhe node/vault",
 	// Its bootstrapping lacks a security fix that version 6.1.1 has.
 	"github.com/tuneinsight/lattigo/v5/he/hefloat/bootstrapping": "",
 	"go.dedis.ch/onet/v3":                 "node/overlay",

@@ -32,6 +32,21 @@
 // Each result is opened after the clock has stopped and compared with plain Go on
 // a sample; a wrong one is an error.
 //
+// # At one site
+//
+// source=N makes a Parquet file of N patients (package synthetic) and asks it, as a
+// node does for a job, for what describe needs of five columns, and for the rows of
+// twenty. The system has the file in memory.
+//
+//	seconds    of opening, checking and summing: median of three
+//	duckdb     DuckDB's own seconds for the same sums without any check, taken in
+//	           turn with the former; ratio is of the two. The sums are compared
+//	mb, mb_s   million bytes of the file, and of them by seconds
+//	rows_seconds, rows_mb_s
+//	           of streaming twenty columns once, checked before; million bytes of
+//	           codes, eight each, a second
+//	peak_mb    most memory of the process, resident, while it did so
+//
 // # Sums over sites
 //
 // With --sites NUMBER each site is a process with links to all others, and this one

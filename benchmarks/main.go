@@ -131,6 +131,10 @@ func (l *line) arrange() error {
 	}
 	for _, r := range l.requests {
 		switch {
+		case findLone(r.op.name) != nil:
+			if l.sites != 0 || l.wan != nil {
+				return fmt.Errorf("%s is measured in one process: leave --sites and --wan away", r.op.name)
+			}
 		case l.sites == 0 && r.op.setup == nil:
 			return fmt.Errorf("%s is a sum over sites: say over how many with --sites", r.op.name)
 		case l.sites != 0 && r.op.setup != nil:
@@ -169,6 +173,9 @@ func (l *line) run(ctx context.Context, stdout, stderr io.Writer) error {
 
 // measure returns what one line of output says.
 func (l *line) measure(ctx context.Context, b *bench, r request) (any, error) {
+	if o := findLone(r.op.name); o != nil {
+		return o.measure(ctx, b, r.n)
+	}
 	if l.sites != 0 {
 		return b.sum(ctx, r, l.sites, l.arranged)
 	}

@@ -84,6 +84,10 @@ func known() string {
 	for _, o := range ops {
 		fmt.Fprintf(&b, "\n  %-16s %s", o.name, o.about)
 	}
+	b.WriteString("\nat one site:")
+	for _, o := range lone {
+		fmt.Fprintf(&b, "\n  %-16s %s", o.name, o.about)
+	}
 	b.WriteString("\nover any number of sites (--sites):")
 	for _, o := range sums {
 		fmt.Fprintf(&b, "\n  %-16s %s", o.name, o.about)
@@ -95,6 +99,9 @@ func known() string {
 func find(name string) *op {
 	if i := slices.IndexFunc(ops, func(o op) bool { return o.name == name }); i >= 0 {
 		return &ops[i]
+	}
+	if o := findLone(name); o != nil {
+		return &o.op
 	}
 	if o := findSum(name); o != nil {
 		return &o.op

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"runtime"
-	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -29,7 +28,18 @@ func openDatabase(ctx context.Context, path string, memory int64) (*sql.DB, erro
 	db := sql.OpenDB(connector)
 	// One connection: a source serves one job, and a job one query, at a time.
 	db.SetMaxOpenConns(1)
-	settings := []string{
+	for _, q := range settings(path, memory) {
+		if _, err := db.ExecContext(ctx, q); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("the embedded database does not start: %w", err)
+		}
+	}
+	return db, nil
+}
+
+// settings are the statements that make a new database so.
+func settings(path string, memory int64) []string {
+	list := []string{
 		fmt.Sprintf("SET threads = %d", min(runtime.GOMAXPROCS(0), maxThreads)),
 		fmt.Sprintf("SET memory_limit = '%dB'", memory),
 		"SET temp_directory = ''", // records are not spilled to disk
@@ -38,19 +48,10 @@ func openDatabase(ctx context.Context, path string, memory int64) (*sql.DB, erro
 		"SET allow_community_extensions = false",
 		"SET allow_persistent_secrets = false",
 		"SET enable_logging = false",
+		"SET enable_external_file_cache = false", // a file is read anew by every query
 	}
 	if path != "" {
-		settings = append(settings, "SET allowed_paths = ["+literal(path)+"]")
+		list = append(list, "SET allowed_paths = ["+literal(path)+"]")
 	}
-	settings = append(settings, "SET enable_external_access = false", "SET lock_configuration = true")
-	for _, s := range settings {
-		if _, err := db.ExecContext(ctx, s); err != nil {
-			db.Close()
-			return nil, fmt.Errorf("the embedded database does not start: %w", err)
-		}
-	}
-	return db, nil
+	return append(list, "SET enable_external_access = false", "SET lock_configuration = true")
 }
-
-// literal quotes a text of this machine's own configuration for SQL.
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

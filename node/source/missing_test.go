@@ -94,8 +94,8 @@ func TestOneColumn(t *testing.T) {
 				if !slices.Equal(got.valid["v"][:len(c.want)], c.want) || !slices.Equal(got.selected[:len(c.want)], slices.Repeat([]bool{true}, len(c.want))) {
 					t.Errorf("%d rows, not as wanted", len(c.want))
 				}
-				if s.rows != len(c.want) {
-					t.Errorf("%d rows, want %d", s.rows, len(c.want))
+				if s.store.rows != len(c.want) {
+					t.Errorf("%d rows, want %d", s.store.rows, len(c.want))
 				}
 			}
 		})

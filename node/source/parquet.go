@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// pageRows is how many rows are held as text, or handed on as one batch, at once.
-const pageRows = 1 << 14
-
 // parquetTable reads a Parquet file through a database of its own that may open
 // nothing else. Columns are addressed by position, so that no name of the file
 // gets into SQL.

@@ -2,8 +2,8 @@ package source
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -14,22 +14,32 @@ import (
 	"consilium/job"
 )
 
-// Rows streams vectors as Arrow record batches of bounded size: for each, in
+// pageRows is how many rows are held as text, or handed on as one batch, at once.
+const pageRows = 1 << 14
+
+// Rows streams vectors as Arrow record batches of at most 16,384 rows: for each, in
 // order, a field of codes named after it (int64, non-null) and a field NAME.valid
-// (bool), and at the end a field .selected (bool). The rows
-// come in the order of the file, as many as are declared: those that where does
-// not select, and those that the file falls short, are zeros, invalid and not
-// selected. The reader keeps to ctx and needs Release; it is not for use by
-// several goroutines.
+// (bool), and at the end a field .selected (bool). The rows come in the order of the
+// source, as many as are declared: those that where does not select, and those that
+// the source falls short, are zeros, invalid and not selected.
+//
+// All cells that the vectors and where read are checked before the first batch. One
+// query serves the whole stream, and a few batches are held at a time. The reader
+// keeps to ctx and needs Release; it is not for use by several goroutines, and the
+// source answers nothing else while it is open.
 func (s *Source) Rows(ctx context.Context, where job.Predicate, vectors []job.Vector) (array.RecordReader, error) {
-	if err := s.Check(ctx); err != nil {
+	st, err := s.open(ctx)
+	if err != nil {
 		return nil, err
 	}
-	query, args, err := s.rowsQuery(where, vectors)
+	query, used, err := rowsQuery(st, where, vectors)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.file, err)
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	r := &rowReader{ctx: ctx, source: s, query: query, args: args, schema: rowSchema(vectors)}
+	if err := st.check(ctx, used); err != nil {
+		return nil, err
+	}
+	r := &rowReader{ctx: ctx, source: s, store: st, query: query, schema: rowSchema(vectors), width: len(vectors)}
 	r.references.Store(1)
 	r.builder = array.NewRecordBuilder(memory.DefaultAllocator, r.schema)
 	return r, nil
@@ -46,50 +56,60 @@ func rowSchema(vectors []job.Vector) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// rowsQuery selects a page of rows: its first and last row number are the two
-// arguments to be added. Codes of rows that are not selected do not leave the
-// database.
-func (s *Source) rowsQuery(where job.Predicate, vectors []job.Vector) (query string, args []any, err error) {
-	var q statement
-	selected, err := q.predicate(where, s.position)
+// rowsQuery selects all rows: first 1 or 0, whether where selects the row, then each
+// vector's code or null. Codes of rows that are not selected do not leave the database.
+func rowsQuery(st *store, where job.Predicate, vectors []job.Vector) (query string, used []int, err error) {
+	q := statement{columns: st.columns}
+	selected, err := q.predicate(where)
 	if err != nil {
 		return "", nil, err
 	}
-	outputs := []string{"selected"}
+	whole := st.relation.dialect.whole
+	outputs := []string{whole("CASE WHEN " + selected + " THEN 1 ELSE 0 END")}
 	for _, v := range vectors {
-		value, err := s.value(&q, v)
+		value, err := q.value(v)
 		if err != nil {
 			return "", nil, err
 		}
-		outputs = append(outputs, "CASE WHEN selected THEN "+value+" END")
+		if where != nil {
+			value = "CASE WHEN " + selected + " THEN " + value + " END"
+		}
+		outputs = append(outputs, whole(value))
 	}
-	q.writef("SELECT %s FROM (SELECT rowid AS position, coalesce(%s, FALSE) AS selected, * FROM %s WHERE rowid >= $%d AND rowid < $%d) ORDER BY position",
-		strings.Join(outputs, ", "), selected, snapshotRef, len(q.args)+1, len(q.args)+2)
-	return q.text.String(), q.args, nil
+	query = "SELECT " + strings.Join(outputs, ", ") + " FROM " + st.relation.codes(q.used)
+	return query, slices.Sorted(slices.Values(q.used)), nil
 }
 
 // value is the expression of a vector's code in a row; null where it is missing.
-func (s *Source) value(q *statement, v job.Vector) (string, error) {
+func (q *statement) value(v job.Vector) (string, error) {
 	if v.Column == "" {
-		truth, err := q.predicate(v.Predicate, s.position)
-		return "CAST(" + truth + " AS BIGINT)", err
+		truth, err := q.predicate(v.Predicate)
+		return "CASE WHEN " + truth + " THEN 1 WHEN NOT (" + truth + ") THEN 0 END", err
 	}
-	at, err := s.position(v.Column, true)
-	return columnRef(at), err
+	return q.column(v.Column, true)
 }
 
-// rowReader is an array.RecordReader that asks for one page after the other. It
-// holds nothing open between two calls of Next.
+// pages are the rows of one query, in order.
+type pages interface {
+	// fill appends up to n rows to a builder of rowSchema's fields and returns how
+	// many there were: fewer than n at the end only.
+	fill(ctx context.Context, b *array.RecordBuilder, n int) (int, error)
+	close() error
+}
+
+// rowReader is an array.RecordReader over pages.
 type rowReader struct {
 	ctx        context.Context
 	source     *Source
+	store      *store
 	query      string
-	args       []any
 	schema     *arrow.Schema
+	width      int // vectors
 	builder    *array.RecordBuilder
 	references atomic.Int64
 
-	done   int // rows handed out
+	pages  pages // nil before the first batch
+	done   int   // rows handed out
 	record arrow.Record
 	err    error
 }
@@ -103,6 +123,9 @@ func (r *rowReader) Release() {
 	if r.references.Add(-1) == 0 {
 		r.drop()
 		r.builder.Release()
+		if r.pages != nil {
+			r.pages.close() // what went wrong has been told by Err
+		}
 	}
 }
 
@@ -115,77 +138,59 @@ func (r *rowReader) drop() {
 
 func (r *rowReader) Next() bool {
 	r.drop()
-	if r.err != nil || r.done == r.source.declared {
+	if r.err != nil || r.done == r.store.declared {
 		return false
 	}
-	page := min(pageRows, r.source.declared-r.done)
-	read, err := r.readPage(page)
-	if err != nil {
-		r.err = err
+	page := min(pageRows, r.store.declared-r.done)
+	if r.err = r.fill(page); r.err != nil {
 		r.builder.NewRecord().Release() // empties the builder
 		return false
-	}
-	for range page - read {
-		r.appendRow(false, make([]sql.NullInt64, (len(r.schema.Fields())-1)/2))
 	}
 	r.done += page
 	r.record = r.builder.NewRecord()
 	return true
 }
 
-// readPage appends the file's rows among the next page rows to the builder, and
-// returns how many there were.
-func (r *rowReader) readPage(page int) (int, error) {
-	const doing = "reading rows"
-	s := r.source
-	db, err := s.snapshot(r.ctx)
-	if err != nil {
-		return 0, err
-	}
-	first := int64(r.done)
-	if r.done >= s.rows {
-		return 0, r.stopped()
-	}
-	args := append(r.args[:len(r.args):len(r.args)], first, first+int64(page))
-	rows, err := db.QueryContext(r.ctx, r.query, args...)
-	if err != nil {
-		return 0, engineError(r.ctx, s.file, doing, err)
-	}
-	defer rows.Close()
-	var selected bool
-	codes := make([]sql.NullInt64, (len(r.schema.Fields())-1)/2)
-	targets := []any{&selected}
-	for i := range codes {
-		targets = append(targets, &codes[i])
-	}
-	read := 0
-	for ; rows.Next(); read++ {
-		if err := rows.Scan(targets...); err != nil {
-			return 0, engineError(r.ctx, s.file, doing, err)
-		}
-		r.appendRow(selected, codes)
-	}
-	if err := rows.Err(); err != nil {
-		return 0, engineError(r.ctx, s.file, doing, err)
-	}
-	if want := min(page, s.rows-r.done); read != want {
-		return 0, fmt.Errorf("%s: %s: %d rows came where %d are held", s.file, doing, read, want)
-	}
-	return read, nil
-}
-
-func (r *rowReader) stopped() error {
+// fill puts the next page rows into the builder: the source's own, then padding.
+func (r *rowReader) fill(page int) (err error) {
 	if cause := context.Cause(r.ctx); cause != nil {
-		return fmt.Errorf("%s: reading rows: %w", r.source.file, cause)
+		return fmt.Errorf("%s: reading rows: %w", r.source.name, cause)
 	}
+	if err := r.source.alive(); err != nil {
+		return err
+	}
+	if r.pages == nil {
+		if r.pages, err = r.store.pages(r.ctx, r.query, r.width); err != nil {
+			return err
+		}
+	}
+	want := min(page, max(r.store.rows-r.done, 0))
+	ask, last := want, r.done+page == r.store.declared
+	if last {
+		ask++ // to see that there is not one more
+	}
+	read, err := r.pages.fill(r.ctx, r.builder, ask)
+	if err != nil {
+		return err
+	}
+	if read != want {
+		return r.store.moved()
+	}
+	if last && r.store.changed != nil {
+		if err := r.store.changed(); err != nil {
+			return err
+		}
+	}
+	r.pad(page - read)
 	return nil
 }
 
-// appendRow adds a row; a code that is not valid is zero.
-func (r *rowReader) appendRow(selected bool, codes []sql.NullInt64) {
-	for i, c := range codes {
-		r.builder.Field(2 * i).(*array.Int64Builder).Append(c.Int64)
-		r.builder.Field(2*i + 1).(*array.BooleanBuilder).Append(c.Valid)
+// pad appends rows that are not there.
+func (r *rowReader) pad(n int) {
+	zeros, no := make([]int64, n), make([]bool, n)
+	for i := range r.width {
+		r.builder.Field(2*i).(*array.Int64Builder).AppendValues(zeros, nil)
+		r.builder.Field(2*i+1).(*array.BooleanBuilder).AppendValues(no, nil)
 	}
-	r.builder.Field(2 * len(codes)).(*array.BooleanBuilder).Append(selected)
+	r.builder.Field(2*r.width).(*array.BooleanBuilder).AppendValues(no, nil)
 }

@@ -2,69 +2,78 @@ package source
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"consilium/job"
 )
 
-// statement is SQL under construction. What a job says goes into args alone;
-// the text is made of words of this package, positions and counts.
+// statement is SQL under construction over codes. Of what a job says it holds whole
+// numbers alone, in decimal digits that this package writes: engines, drivers and
+// gateways differ in how many parameters they take, and none can prune the parts of
+// a table by a parameter. All else is made of words of this package and the places
+// of columns.
 type statement struct {
-	text strings.Builder
-	args []any
+	columns []*column
+	used    []int // places of the columns that are asked for
 }
 
-func (s *statement) writef(format string, a ...any) { fmt.Fprintf(&s.text, format, a...) }
-
-// bind adds a value and returns its placeholder.
-func (s *statement) bind(value int64) string {
-	s.args = append(s.args, value)
-	return fmt.Sprintf("$%d", len(s.args))
-}
-
-func (s *statement) bindAll(values []int64) string {
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = s.bind(v)
+// column returns a column's name in the query. With wantCode it refuses a text
+// column without categories, of which only presence is known.
+func (s *statement) column(name string, wantCode bool) (string, error) {
+	for i, c := range s.columns {
+		if c.Name != name {
+			continue
+		}
+		if wantCode && !c.coded() {
+			return "", fmt.Errorf("column %s: is text without a list of categories; declare them in the study's schema to compute with it", name)
+		}
+		if !slices.Contains(s.used, i) {
+			s.used = append(s.used, i)
+		}
+		return columnRef(i), nil
 	}
-	return strings.Join(list, ", ")
+	known := make([]string, len(s.columns))
+	for i, c := range s.columns {
+		known[i] = c.Name
+	}
+	return "", fmt.Errorf("column %s: is not in the schema; the columns are %s", name, names(known))
 }
 
 // predicate translates a where-clause over the snapshot's columns. SQL's own
 // three-valued logic is the language's; nil selects every row.
-func (s *statement) predicate(p job.Predicate, position func(name string, wantCode bool) (int, error)) (string, error) {
+func (s *statement) predicate(p job.Predicate) (string, error) {
 	both := func(l, r job.Predicate, word string) (string, error) {
-		left, err := s.predicate(l, position)
+		left, err := s.predicate(l)
 		if err != nil {
 			return "", err
 		}
-		right, err := s.predicate(r, position)
+		right, err := s.predicate(r)
 		return "(" + left + " " + word + " " + right + ")", err
 	}
 	switch p := p.(type) {
 	case nil:
-		return "TRUE", nil
+		return "1 = 1", nil
 	case job.Compare:
-		at, err := position(p.Column, true)
+		name, err := s.column(p.Column, true)
 		if err != nil {
 			return "", err
 		}
 		op, err := comparison(p.Op)
-		return columnRef(at) + " " + op + " " + s.bind(p.Value), err
+		return name + " " + op + " " + written(p.Value), err
 	case job.In:
-		at, err := position(p.Column, true)
+		name, err := s.column(p.Column, true)
 		if err != nil {
 			return "", err
 		}
 		if len(p.Values) == 0 { // false, or unknown where the column is missing
-			return columnRef(at) + " <> " + columnRef(at), nil
+			return name + " <> " + name, nil
 		}
-		return columnRef(at) + " IN (" + s.bindAll(p.Values) + ")", nil
+		return name + " IN (" + writtenAll(p.Values) + ")", nil
 	case job.IsNull:
-		at, err := position(p.Column, false)
-		return columnRef(at) + " IS NULL", err
+		name, err := s.column(p.Column, false)
+		return name + " IS NULL", err
 	case job.Not:
-		inner, err := s.predicate(p.P, position)
+		inner, err := s.predicate(p.P)
 		return "(NOT " + inner + ")", err
 	case job.And:
 		return both(p.L, p.R, "AND")

@@ -2,10 +2,13 @@ package source
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/big"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"consilium/job"
@@ -14,14 +17,16 @@ import (
 // Summaries returns one vector of exact sums for each summary, in order, laid
 // out as job.Summary says, over the rows that where selects (nil: all). Its
 // lengths depend on the summaries alone. Summaries that group alike share one
-// scan.
+// scan, which also counts the cells that do not fit among those that it reads,
+// whether where selects their rows or not.
 func (s *Source) Summaries(ctx context.Context, where job.Predicate, sums []job.Summary) ([][]*big.Int, error) {
 	for i := range sums {
 		if err := sums[i].Check(s.schema, s.declared); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.file, err)
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	if err := s.Check(ctx); err != nil {
+	st, err := s.open(ctx)
+	if err != nil {
 		return nil, err
 	}
 	vectors := make([][]*big.Int, len(sums))
@@ -29,11 +34,11 @@ func (s *Source) Summaries(ctx context.Context, where job.Predicate, sums []job.
 		vectors[i] = zeros(sums[i].Len())
 	}
 	for _, together := range groupAlike(sums) {
-		scan, err := s.newScan(where, sums, together)
+		scan, err := s.newScan(st, where, sums, together)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.file, err)
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
-		if err := s.runScan(ctx, scan, vectors); err != nil {
+		if err := scan.run(ctx, st, vectors); err != nil {
 			return nil, err
 		}
 	}
@@ -70,180 +75,211 @@ func sameGrouping(a, b job.Grouping) bool {
 
 // scan is one query for the summaries sums[together[0]], sums[together[1]] …
 // that share their groupings. It returns a row for each cell that has rows: the
-// keys, then the sums, summary by summary and term by term.
+// keys, the sums, summary by summary and term by term, and where cells may be bad
+// their number. Rows that are in no cell or not selected come as one with a null
+// among its keys: all rows of the source are counted.
 type scan struct {
 	statement
 	groups   []job.Grouping
 	together []int
-	terms    []int // of each summary
+	terms    [][]termSum // of each summary
+	query    string
 }
 
-func (s *Source) newScan(where job.Predicate, sums []job.Summary, together []int) (*scan, error) {
-	q := &scan{groups: sums[together[0]].Groups, together: together}
+// termSum is a term's sum as the query returns it: in one part, or several.
+type termSum []part
+
+func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, together []int) (*scan, error) {
+	q := &scan{statement: statement{columns: st.columns}, groups: sums[together[0]].Groups, together: together}
 	keys := make([]string, len(q.groups))
-	conditions := make([]string, 0, len(q.groups)+1)
+	var conditions []string
 	for i, g := range q.groups {
-		key, condition, err := s.key(&q.statement, g)
+		key, condition, err := q.key(g)
 		if err != nil {
 			return nil, err
 		}
 		keys[i], conditions = key, append(conditions, condition)
 	}
-	selected, err := q.predicate(where, s.position)
-	if err != nil {
-		return nil, err
-	}
-	conditions = append(conditions, selected)
-
-	outputs := slices.Clone(keys)
-	for _, i := range together {
-		aggregates, err := s.aggregates(&sums[i])
+	if where != nil {
+		selected, err := q.predicate(where)
 		if err != nil {
 			return nil, err
 		}
-		outputs = append(outputs, aggregates...)
-		q.terms = append(q.terms, len(aggregates))
+		conditions = append(conditions, selected)
 	}
-	q.writef("SELECT %s FROM %s WHERE %s", strings.Join(outputs, ", "), snapshotRef, strings.Join(conditions, " AND "))
+	within := strings.Join(conditions, " AND ")
+	outputs := make([]string, len(keys))
+	for i, key := range keys {
+		outputs[i] = "CASE WHEN " + within + " THEN " + key + " END AS " + keyRef(i)
+	}
+	if len(keys) > 0 {
+		within = "" // the keys say it
+	}
+	for _, i := range together {
+		terms, err := q.sums(s, st.relation.dialect, &sums[i], within)
+		if err != nil {
+			return nil, err
+		}
+		q.terms = append(q.terms, terms)
+		for _, term := range terms {
+			for _, p := range term {
+				outputs = append(outputs, st.relation.dialect.show(p.sum))
+			}
+		}
+	}
+	if st.relation.casts != nil {
+		outputs = append(outputs, "sum(bad)")
+	}
+	outputs = append(outputs, "count(*)")
+	q.query = "SELECT " + strings.Join(outputs, ", ") + " FROM " + st.relation.codes(q.used)
 	for i := range keys {
-		q.writef("%s%d", [...]string{" GROUP BY ", ", "}[min(i, 1)], i+1)
+		q.query += [...]string{" GROUP BY ", ", "}[min(i, 1)] + strconv.Itoa(i+1)
 	}
 	return q, nil
 }
 
+func keyRef(i int) string { return fmt.Sprintf("k%d", i) }
+
 // key returns a grouping's key, and the condition on rows that are in a cell.
 // By levels and by range the key is the code itself, else the number of the cell.
-func (s *Source) key(q *statement, g job.Grouping) (key, condition string, err error) {
+func (q *statement) key(g job.Grouping) (key, condition string, err error) {
 	if g.Predicate != nil {
-		truth, err := q.predicate(g.Predicate, s.position)
-		return "CASE WHEN " + truth + " THEN 1 ELSE 0 END", "(" + truth + ") IS NOT NULL", err
+		truth, err := q.predicate(g.Predicate)
+		return "CASE WHEN " + truth + " THEN 1 ELSE 0 END", "((" + truth + ") IS NOT NULL)", err
 	}
-	at, err := s.position(g.Column, true)
+	column, err := q.column(g.Column, true)
 	if err != nil {
 		return "", "", err
 	}
-	column := columnRef(at)
 	switch {
 	case g.Range != nil:
-		return column, column + " >= " + q.bind(g.Range.First) + " AND " + column + " <= " + q.bind(g.Range.Last), nil
+		return column, column + " BETWEEN " + written(g.Range.First) + " AND " + written(g.Range.Last), nil
 	case g.Edges != nil:
-		return q.bin(column, g.Edges), column + " IS NOT NULL", nil
+		return bin(column, g.Edges), column + " IS NOT NULL", nil
 	}
-	return column, column + " IN (" + q.bindAll(g.Levels) + ")", nil
+	return column, column + " IN (" + writtenAll(g.Levels) + ")", nil
 }
 
 // bin is the number of the bin between edges in which a column lies.
-func (q *statement) bin(column string, edges []int64) string {
+func bin(column string, edges []int64) string {
 	var b strings.Builder
 	bins := len(edges) - 1
-	fmt.Fprintf(&b, "CASE WHEN %s < %s THEN %d", column, q.bind(edges[0]), bins)
+	fmt.Fprintf(&b, "CASE WHEN %s < %s THEN %d", column, written(edges[0]), bins)
 	for i, edge := range edges[1:] {
 		op := "<"
 		if i == bins-1 { // the last one is closed
 			op = "<="
 		}
-		fmt.Fprintf(&b, " WHEN %s %s %s THEN %d", column, op, q.bind(edge), i)
+		fmt.Fprintf(&b, " WHEN %s %s %s THEN %d", column, op, written(edge), i)
 	}
 	fmt.Fprintf(&b, " ELSE %d END", bins)
 	return b.String()
 }
 
-// aggregates returns a sum for each term, over the rows that are complete. The
-// factors are 128 bits wide before they are multiplied.
-func (s *Source) aggregates(sum *job.Summary) ([]string, error) {
-	filter := ""
-	for i, name := range sum.Complete {
-		at, err := s.position(name, false)
-		if err != nil {
-			return nil, err
-		}
-		filter += [...]string{" FILTER (WHERE ", " AND "}[min(i, 1)] + columnRef(at) + " IS NOT NULL"
-	}
-	if filter != "" {
-		filter += ")"
-	}
-	aggregates := make([]string, len(sum.Terms))
+// sums returns a sum for each term, over the rows within a condition ("": all) that
+// are complete. A product is null where a factor is, and so left out of its sum.
+func (q *statement) sums(s *Source, d *dialect, sum *job.Summary, within string) ([]termSum, error) {
+	terms := make([]termSum, len(sum.Terms))
 	for i, term := range sum.Terms {
-		factors := make([]string, len(term))
+		factors := make([]factor, len(term))
 		for j, name := range term {
-			at, err := s.position(name, true)
+			column, err := q.column(name, true)
 			if err != nil {
 				return nil, err
 			}
-			factors[j] = "CAST(" + columnRef(at) + " AS HUGEINT)"
+			declared, _ := s.schema.Column(name)
+			factors[j] = factor{column, declared.Bits()}
 		}
-		aggregate := "count(*)"
-		if len(factors) > 0 {
-			aggregate = "sum(" + strings.Join(factors, " * ") + ")"
+		var conditions []string
+		if within != "" {
+			conditions = append(conditions, within)
 		}
-		aggregates[i] = "CAST(" + aggregate + filter + " AS HUGEINT)"
+		for _, name := range sum.Complete {
+			column, err := q.column(name, false)
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(term, name) {
+				conditions = append(conditions, column+" IS NOT NULL")
+			}
+		}
+		if len(term) == 0 && within == "" && len(sum.Complete) == 1 {
+			column, err := q.column(sum.Complete[0], false)
+			if err != nil {
+				return nil, err
+			}
+			terms[i] = termSum{{sum: "count(" + column + ")"}}
+			continue
+		}
+		terms[i] = d.sum(factors, strings.Join(conditions, " AND "), s.declared)
 	}
-	return aggregates, nil
+	return terms, nil
 }
 
-// runScan adds a scan's answer to the summaries' vectors.
-func (s *Source) runScan(ctx context.Context, q *scan, vectors [][]*big.Int) error {
+// run adds a scan's answer to the summaries' vectors.
+func (q *scan) run(ctx context.Context, st *store, vectors [][]*big.Int) error {
 	const doing = "summing"
-	db, err := s.snapshot(ctx)
+	rows, err := st.db.QueryContext(ctx, q.query)
 	if err != nil {
-		return err
-	}
-	rows, err := db.QueryContext(ctx, q.text.String(), q.args...)
-	if err != nil {
-		return engineError(ctx, s.file, doing, err)
+		return st.diagnose(ctx, doing, q.used, err)
 	}
 	defer rows.Close()
-	keys := make([]int64, len(q.groups))
+	keys := make([]sql.NullInt64, len(q.groups))
 	var targets []any
 	for i := range keys {
 		targets = append(targets, &keys[i])
 	}
-	var values []any
+	n := 0
 	for _, terms := range q.terms {
-		values = append(values, make([]any, terms)...)
+		for _, t := range terms {
+			n += len(t)
+		}
 	}
+	values := make([]wholeNumber, n)
 	for i := range values {
 		targets = append(targets, &values[i])
 	}
+	var bad, count wholeNumber
+	if st.relation.casts != nil {
+		targets = append(targets, &bad)
+	}
+	targets = append(targets, &count)
+	var allBad, allRows int64
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
-			return engineError(ctx, s.file, doing, err)
+			return st.diagnose(ctx, doing, q.used, err)
 		}
-		if err := q.place(keys, values, vectors); err != nil {
-			return fmt.Errorf("%s: %s: %w", s.file, doing, err)
+		allBad, allRows = allBad+bad.Int64(), allRows+count.Int64()
+		if !slices.ContainsFunc(keys, func(k sql.NullInt64) bool { return !k.Valid }) {
+			q.place(keys, values, vectors)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return engineError(ctx, s.file, doing, err)
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return st.diagnose(ctx, doing, q.used, err)
 	}
-	return nil
+	return st.judge(ctx, q.used, allBad, allRows)
 }
 
-// place writes one cell's sums where they belong. The sum of no rows is NULL.
-func (q *scan) place(keys []int64, values []any, vectors [][]*big.Int) error {
+// place writes one cell's sums where they belong.
+func (q *scan) place(keys []sql.NullInt64, values []wholeNumber, vectors [][]*big.Int) {
 	cell := 0
 	for i, g := range q.groups {
-		at := int(keys[i])
+		at := int(keys[i].Int64)
 		switch {
 		case g.Range != nil:
-			at = int(keys[i] - g.Range.First)
+			at = int(keys[i].Int64 - g.Range.First)
 		case g.Levels != nil:
-			at = slices.Index(g.Levels, keys[i])
+			at = slices.Index(g.Levels, keys[i].Int64)
 		}
 		cell = cell*g.Cells() + at
 	}
 	for i, index := range q.together {
-		terms := q.terms[i]
-		for t, v := range values[:terms] {
-			switch v := v.(type) {
-			case nil:
-			case *big.Int:
-				vectors[index][cell*terms+t] = v
-			default:
-				return fmt.Errorf("the embedded database answered with %T in place of a sum", v)
+		for t, parts := range q.terms[i] {
+			total := vectors[index][cell*len(q.terms[i])+t]
+			for j, p := range parts {
+				total.Add(total, new(big.Int).Lsh(&values[j].Int, p.shift))
 			}
+			values = values[len(parts):]
 		}
-		values = values[terms:]
 	}
-	return nil
 }

@@ -1,0 +1,84 @@
+package source
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// dialect is what SQL engines spell differently. All that a query holds is made
+// of these words, of whole numbers in decimal digits, of quoted names and texts of
+// the site's configuration and the study's roster: never of a job's text.
+type dialect struct {
+	name string
+
+	quote   func(name string) string // an identifier
+	literal func(text string) string
+
+	whole    func(x string) string        // as a signed 64-bit number; the nearest one to a fraction
+	attempt  func(x string) string        // the same of any double, null where it does not fit
+	wide     func(x string) string        // as an exact number of 126 bits at least; nil: there is none
+	high     func(x string, n int) string // x / 2^n, rounded down, where there is no wide
+	low      func(x string, n int) string // what that leaves
+	sumsWide bool                         // sums of 64-bit numbers are exact beyond 64 bits
+	show     func(x string) string        // as text
+	quotient func(a, b string) string     // of whole numbers that divide evenly
+	single   func(x string) string        // a 32-bit float as the double that its shortest text says
+	isNaN    func(x string) string        // of a double
+	blank    func(x string) string        // whether a text is nothing but white space
+
+	bytes func(x string) string // a text so that it is compared byte by byte; nil: it is
+
+	showsAll bool // what show writes of any type is what a Parquet file's cell says
+	digits   int  // the most that a decimal number has; 0: no matter
+}
+
+// part is one sum of several: the total is that of all, each times 2^shift.
+type part struct {
+	sum   string
+	shift uint
+}
+
+// duckDB is the embedded engine's.
+var duckDB = &dialect{
+	name:     "duckdb",
+	quote:    func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` },
+	literal:  literal,
+	whole:    func(x string) string { return "CAST(" + x + " AS BIGINT)" },
+	attempt:  func(x string) string { return "TRY_CAST(round(" + x + ") AS BIGINT)" },
+	wide:     func(x string) string { return "CAST(" + x + " AS HUGEINT)" },
+	sumsWide: true,
+	show:     func(x string) string { return "CAST(" + x + " AS VARCHAR)" },
+	quotient: func(a, b string) string { return a + " // " + b },
+	single:   func(x string) string { return "CAST(CAST(" + x + " AS VARCHAR) AS DOUBLE)" },
+	isNaN:    func(x string) string { return "isnan(" + x + ")" },
+	blank:    func(x string) string { return "trim(" + x + ", " + literal(spaces) + ") = ''" },
+	showsAll: true,
+	digits:   38,
+}
+
+// spaces are the characters of which a blank text may be made, those that
+// strings.TrimSpace takes off.
+const spaces = "\t\n\v\f\r \u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+
+// literal quotes a text for SQL that knows no escapes in texts.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// written gives a whole number so that it can stand anywhere in an expression.
+func written(n int64) string {
+	if n < 0 {
+		return "(" + strconv.FormatInt(n, 10) + ")"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func writtenAll(list []int64) string {
+	texts := make([]string, len(list))
+	for i, n := range list {
+		texts[i] = written(n)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// columnRef is the name of a column of codes, by its place in the schema.
+func columnRef(i int) string { return fmt.Sprintf("c%d", i) }

@@ -1,0 +1,122 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"consilium/job"
+)
+
+// relation is a dataset as a database holds it: a snapshot of codes, or a table, a
+// query or a file of typed columns that are cast within each query. To the queries of
+// this package its columns are c0, c1 … in the schema's order, codes or null.
+type relation struct {
+	dialect *dialect
+	from    string // what stands behind FROM
+	casts   []cast // nil for a snapshot, whose cells all fit
+	place   string // expression that numbers the rows from 0 in the source's order; "" for none
+}
+
+// codes is the relation of some columns, with a column bad: how many of their cells
+// do not fit in a row.
+func (r *relation) codes(columns []int) string {
+	if r.casts == nil {
+		return r.from
+	}
+	outputs := make([]string, 0, len(columns)+2)
+	bad := make([]string, 0, len(columns))
+	for _, i := range columns {
+		c := r.casts[i]
+		outputs = append(outputs, c.code+" AS "+columnRef(i))
+		if c.bad != "0" {
+			bad = append(bad, c.bad)
+		}
+	}
+	if len(bad) == 0 {
+		bad = []string{"0"}
+	}
+	outputs = append(outputs, strings.Join(bad, " + ")+" AS bad")
+	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + r.from + ") codes"
+}
+
+// mismatch says that a column is not of a type that its declaration can be read from.
+type mismatch struct {
+	column   *job.Column
+	typeName string
+	cause    error
+}
+
+func (m *mismatch) Error() string {
+	if errors.Is(m.cause, errType) {
+		return fmt.Sprintf("column %s: is of type %s there, which cannot be read as %s; cast it in a view or query, or have the schema changed", m.column.Name, m.typeName, m.column.Type)
+	}
+	return fmt.Sprintf("column %s: is of type %s there: %v; cast it in a view or query, or have the schema changed", m.column.Name, m.typeName, m.cause)
+}
+
+// bind finds the schema's columns among those of a relation and makes their casts.
+// With folded, names that differ in case alone are the same if only one does.
+func (r *relation) bind(ctx context.Context, db querier, name string, schema *job.Schema, folded bool) error {
+	rows, err := db.QueryContext(ctx, "SELECT * FROM "+r.from+" WHERE 1 = 0")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return err
+	}
+	header := make([]string, len(types))
+	for i, t := range types {
+		header[i] = t.Name()
+	}
+	columns, err := bindColumns(name, matchCase(header, schema, folded), schema)
+	if err != nil {
+		return err
+	}
+	for _, c := range columns {
+		typeName := types[c.at].DatabaseTypeName()
+		t := typeOf(typeName)
+		if precision, scale, ok := types[c.at].DecimalSize(); ok && t.kind == exact && t.precision == 0 && precision < 1000 {
+			t.precision, t.scale = int(precision), int(scale)
+		}
+		k, err := r.dialect.cast(c.Column, t, r.dialect.quote(header[c.at]))
+		if err != nil {
+			return &mismatch{c.Column, typeName, err}
+		}
+		r.casts = append(r.casts, k)
+	}
+	return rows.Err()
+}
+
+// matchCase gives the relation's columns the schema's spelling.
+func matchCase(header []string, schema *job.Schema, folded bool) []string {
+	spelled := slices.Clone(header)
+	for _, name := range schema.Names() {
+		if !folded || slices.Contains(header, name) {
+			continue
+		}
+		same := func(s string) bool { return strings.EqualFold(s, name) }
+		if i := slices.IndexFunc(header, same); i >= 0 && !slices.ContainsFunc(header[i+1:], same) {
+			spelled[i] = name
+		}
+	}
+	return spelled
+}
+
+// querier is a database, a connection of one or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// all lists the places of n columns.
+func all(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
