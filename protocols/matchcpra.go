@@ -261,11 +261,11 @@ func (k *reaching) told(p *Plan, r reached) *Result {
 	for _, d := range r.dropped {
 		without := r.excludes(d.acceptable)
 		rows = append(rows, map[string]any{"antigen": d.antigen.String(), "acceptable": d.acceptable, "cpra": without, "change": without - cpra})
-		t.Rows = append(t.Rows, []string{d.antigen.String(), fmt.Sprint(d.acceptable), fmt.Sprintf("%.2f", without), fmt.Sprintf("%+.2f", without-cpra)})
+		t.Rows = append(t.Rows, []string{d.antigen.String(), fmt.Sprint(d.acceptable), fmt.Sprintf("%.2f", without), fmt.Sprintf("%.2f", without-cpra)})
 	}
 	all := Table{
 		Title:  fmt.Sprintf("Candidate %s of list %s against panel %s", k.candidate, k.list, p.Dataset.Name),
-		Header: []string{"Donors", "Acceptable", "%", "cPRA %"},
+		Header: []string{"Donors", "Acceptable", "Acceptable %", "cPRA %"},
 		Rows:   [][]string{{fmt.Sprint(r.donors), fmt.Sprint(r.acceptable), fmt.Sprintf("%.2f", 100-cpra), fmt.Sprintf("%.2f", cpra)}},
 		Notes:  []string{"By unacceptable antigens alone; blood groups do not count."},
 	}
@@ -288,7 +288,7 @@ func (k *reaching) says(p *Plan, r *job.Roster) []string {
 	return []string{
 		fmt.Sprintf("Candidate %s of list %s at %s is held against the donors of panel %s at %s, by antigens alone.", k.candidate, k.list, k.hospital, p.Dataset.Name, strings.Join(sites, ", ")),
 		fmt.Sprintf("Of the numbers %s learns all and nobody else any: how many donors the panel has, how many of them the candidate could accept, and how many without each one of her unacceptable antigens.", people(r, []string{k.hospital})),
-		"Nobody else learns anything of the candidate but her label, which stands in the question.",
+		"Nobody else learns anything of the candidate but her label, which stands in the question, and that she is on the list.",
 		fmt.Sprintf("Of a panel of fewer than %d donors nothing is told.", rules.Minimum),
 		fmt.Sprintf("A node takes part in at most %d such questions for %s in 24 hours, however they end.", rules.QueriesPerDay, k.hospital),
 	}

@@ -410,7 +410,7 @@ func (p *Plan) matchStatement(j *job.Job, r *job.Roster) []string {
 	lines := []string{"Or nothing but one of these words: " + strings.Join(m.words, ", ") + "."}
 	lines = append(lines, m.kind.says(p, r)...)
 	if r.Disclosure.MinCount > 0 {
-		lines = append(lines, "The study's minimum count does not hold for matches: each row is of one patient.")
+		lines = append(lines, "The study's minimum count does not hold for matches: their rows are of single patients, and a panel has its policy's own minimum.")
 	}
 	return append(lines,
 		fmt.Sprintf("The rules are those of policy %s, version %s, hash %s, and dates count to %s.", m.policy.Name, m.policy.Version, m.policy.Hash.Short(), m.day.Format(time.DateOnly)),
