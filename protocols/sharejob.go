@@ -56,25 +56,30 @@ func (w *work) fromShares(s *mpc.Session) Inputs {
 	return in
 }
 
-// addChunks runs the plan's program over all chunks.
+// addChunks runs the plan's program over the newest version that all parties have.
 func (w *work) addChunks(s *mpc.Session, run *oblivious.Run) error {
 	stored, err := w.openShares(s.Step("version"))
 	if err != nil {
 		return err
 	}
 	defer stored.Close()
-	snapshot := stored.Version().Snapshot
-	if err := w.plan.fitsShares(snapshot); err != nil {
+	if err := w.plan.fitsShares(stored.Version().Snapshot); err != nil {
 		return err
 	}
+	return RunShares(s, stored, run)
+}
+
+// RunShares runs a program, at a party, over all chunks of what it keeps. While one is
+// computed on the next is read.
+func RunShares(s *mpc.Session, stored StoredShares, run *oblivious.Run) error {
 	load := func(k int) (*oblivious.Chunk, error) {
-		c, err := LoadChunk(stored, s.Role(), k, w.plan.program.Columns()...)
+		c, err := LoadChunk(stored, s.Role(), k, run.Columns()...)
 		if err != nil {
 			return nil, fmt.Errorf("read what is deposited: %w", err)
 		}
 		return c.oblivious(), nil
 	}
-	return ahead(len(snapshot.Chunks), load, func(k int, c *oblivious.Chunk) error {
+	return ahead(len(stored.Version().Snapshot.Chunks), load, func(k int, c *oblivious.Chunk) error {
 		run.Add(s.Step("chunk", k), c)
 		return s.Err()
 	})

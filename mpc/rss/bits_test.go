@@ -58,6 +58,52 @@ func TestParity(t *testing.T) {
 	}
 }
 
+// TestCount: planes shorter and longer than what is put together, and of one word.
+func TestCount(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for _, n := range append(slices.Clone(lengths), 64*3, 64*100+17, 70_000) {
+		p := drawPlanes(rng, n, 3)
+		want := make([]int64, p.W)
+		for j := range want {
+			for i := range n {
+				if p.Bit(j, i) {
+					want[j]++
+				}
+			}
+		}
+		got := opened(t, func(s *mpc.Session, _ ...rss.Vec) rss.Vec {
+			return rss.Count(s.Step("count"), rss.PublicBits(s, p))
+		})
+		if !slices.Equal(got.Int64(), want) {
+			t.Errorf("%d bits: %v, want %v", n, got.Int64(), want)
+		}
+	}
+}
+
+// TestCountCosts: of many bits the adders leave few that become numbers.
+func TestCountCosts(t *testing.T) {
+	count := func(n int) (bitsEach float64, rounds int) {
+		w := memnet.New(memnet.Config{Seed: 1})
+		if err := w.Run(func(s *mpc.Session) error {
+			rss.Count(s.Step("count"), rss.ZeroBits(n, 2))
+			return s.Err()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		sent := 0
+		for party := range mpc.PartyID(3) {
+			sent += w.Transcript().Bytes(party)
+		}
+		return float64(8*sent) / 3 / float64(2*n), w.Rounds()
+	}
+	if _, rounds := count(1 << 13); rounds != 8 {
+		t.Errorf("%d rounds, want 8", rounds)
+	}
+	if each, _ := count(1 << 18); each > 7 {
+		t.Errorf("%.2f bits a bit, want 7", each)
+	}
+}
+
 func TestManyPlanes(t *testing.T) {
 	x := drawPlanes(rand.New(rand.NewPCG(2, 3)), 3, 200)
 	for j := range x.W {

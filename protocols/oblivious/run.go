@@ -94,10 +94,10 @@ func (r *Run) piece(s *mpc.Session, c *Chunk, n int) {
 	compare(s.Step("compare"), r.tests, c, inputs)
 	bits := r.circuit.run(s.Step("circuit"), c.Rows(), inputs)
 	values := evaluate(s.Step("narrow"), narrow, r.narrow.numbers, c, bits)
-	r.addNarrow(s.Step("sums"), values)
+	r.addNarrow(s.Step("sums"), values, bits)
 	if at := len(r.narrow.pairs); len(r.wide.pairs) > 0 {
 		values := evaluate(s.Step("wide"), wide, r.wide.numbers, c, bits)
-		r.accumulate(s, at, addUp(s.Step("wide-sums"), values, r.wide.pairs))
+		r.accumulate(s, at, addUp(s.Step("wide-sums"), wide, &r.wide, values, bits))
 	}
 	r.keep(values, n)
 	r.rows += n
@@ -105,11 +105,11 @@ func (r *Run) piece(s *mpc.Session, c *Chunk, n int) {
 
 // addNarrow adds a piece's narrow sums to those so far. Where the sums of all rows
 // may not fit 64 bits those of the piece are lifted.
-func (r *Run) addNarrow(s *mpc.Session, values []rss.Vec) {
+func (r *Run) addNarrow(s *mpc.Session, values []rss.Vec, bits planes) {
 	if len(r.narrow.pairs) == 0 {
 		return
 	}
-	sums := addUp(s, values, r.narrow.pairs)
+	sums := addUp(s, narrow, &r.narrow, values, bits)
 	r.narrowSums = rss.Add(s, r.narrowSums, sums)
 	if r.liftsPieces() {
 		r.accumulate(s, 0, rss.Lift(s.Step("lift"), sums))

@@ -10,16 +10,26 @@ import (
 	"consilium/mpc/rss"
 )
 
-// pair is a sum over the rows of the product of two vectors, or of one alone.
+// pair is a sum over the rows: how often a wire is set, or the sum of a vector, or of
+// the products of two.
 type pair struct {
-	a, b int
-	one  bool // a alone
+	of   form
+	a, b int // vectors; of count a is the wire's place among those counted
 }
+
+type form int
+
+const (
+	count form = iota
+	single
+	double
+)
 
 // sums are the pairs of some summaries, one after the other, in one of the rings.
 type sums struct {
 	*numbers
-	pairs []pair
+	pairs   []pair
+	counted []wire // each once
 }
 
 // fits64 is how wide a sum in 64 bits may be: Lift takes what is below 2^62.
@@ -72,7 +82,7 @@ func (b *builder) pairs(to *sums, sum *job.Summary) {
 	for _, l := range lefts {
 		for _, r := range rights {
 			for _, t := range sum.Terms {
-				to.pairs = append(to.pairs, b.pair(to.numbers, l, r, t, grouped))
+				to.pairs = append(to.pairs, b.pair(to, l, r, t, grouped))
 			}
 		}
 	}
@@ -100,22 +110,37 @@ func (b *builder) crossed(xs, ys []wire) []wire {
 // pair is the sum of a term over the rows of a cell, which is what two wires have in
 // common. Without groups the first column goes with the cell: products in pairs of
 // many columns then take a vector a column, not one a pair.
-func (b *builder) pair(ns *numbers, cell, second wire, t job.Term, grouped bool) pair {
-	left, t := b.counted(ns, cell, t, grouped)
+func (b *builder) pair(to *sums, cell, second wire, t job.Term, grouped bool) pair {
+	if second == always && len(t) == 0 {
+		return pair{of: count, a: to.count(cell)}
+	}
+	left, t := b.counted(to.numbers, cell, t, grouped)
 	right := -1
 	times := func(x int) {
 		if right >= 0 {
-			x = ns.product(right, x)
+			x = to.product(right, x)
 		}
 		right = x
 	}
 	if second != always {
-		times(ns.bit(second))
+		times(to.bit(second))
 	}
 	for _, name := range t {
-		times(ns.column(name))
+		times(to.column(name))
 	}
-	return pair{left, max(right, 0), right < 0}
+	if right < 0 {
+		return pair{of: single, a: left}
+	}
+	return pair{double, left, right}
+}
+
+// count returns the place of a wire among those that are counted.
+func (to *sums) count(w wire) int {
+	at := slices.Index(to.counted, w)
+	if at < 0 {
+		at, to.counted = len(to.counted), append(to.counted, w)
+	}
+	return at
 }
 
 // counted is the vector on the left of a pair, and what of the term is left. Codes are
@@ -130,17 +155,22 @@ func (b *builder) counted(ns *numbers, cell wire, t job.Term, grouped bool) (int
 	return ns.bit(cell), t
 }
 
-// addUp computes the sums of a chunk. 1 round and an element a pair, beside evaluate.
-func addUp[V ring.Vector[V]](s *mpc.Session, values []rss.Share[V], pairs []pair) rss.Share[V] {
-	out := make([]rss.Share[V], len(pairs))
+// addUp computes the sums of a chunk. Beside evaluate: the costs of rss.Count of the
+// wires, 1 round and an element a pair of vectors.
+func addUp[V ring.Vector[V]](s *mpc.Session, ring arithmetic[V], to *sums, values []rss.Share[V], bits planes) rss.Share[V] {
+	out := make([]rss.Share[V], len(to.pairs))
 	var at []int
 	var a, b []rss.Share[V]
-	for i, p := range pairs {
-		if p.one {
+	counts := counts(s, ring, to.counted, bits)
+	for i, p := range to.pairs {
+		switch p.of {
+		case count:
+			out[i] = rss.Slice(s, counts, p.a, p.a+1)
+		case single:
 			out[i] = rss.Sum(s, values[p.a])
-			continue
+		case double:
+			at, a, b = append(at, i), append(a, values[p.a]), append(b, values[p.b])
 		}
-		at, a, b = append(at, i), append(a, values[p.a]), append(b, values[p.b])
 	}
 	if len(at) > 0 {
 		dots := rss.Dots(s.Step("dots"), a, b)
@@ -149,6 +179,18 @@ func addUp[V ring.Vector[V]](s *mpc.Session, values []rss.Share[V], pairs []pair
 		}
 	}
 	return rss.Concat(s, out...)
+}
+
+// counts returns how often wires are set.
+func counts[V ring.Vector[V]](s *mpc.Session, ring arithmetic[V], wires []wire, bits planes) (none rss.Share[V]) {
+	if len(wires) == 0 {
+		return none
+	}
+	all := make([]rss.Bits, len(wires))
+	for i, w := range wires {
+		all[i] = bits.of(s, w)
+	}
+	return ring.codes(s.Step("counted"), rss.Count(s.Step("count"), rss.ConcatPlanes(all...)))
 }
 
 // selected is the wire of rows that the job's filter takes and that have a value of
