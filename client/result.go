@@ -111,7 +111,7 @@ func (c *Conn) Replay(ctx context.Context, signed *job.Signed, runs []*protocols
 	if err != nil {
 		return nil, err
 	}
-	return plan.Replay(opened, runs)
+	return plan.Replay(ctx, opened, runs)
 }
 
 // sameJob compares what came back with what was signed. Where they differ it

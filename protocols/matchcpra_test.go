@@ -226,7 +226,7 @@ func TestMatchCPRAIsSuppressed(t *testing.T) {
 		if want == "suppressed" && (!strings.Contains(result.Reason, "fewer donors than the 100") || told.Reason != result.Reason || strings.Contains(fmt.Sprint(told), "99")) {
 			t.Errorf("%+v", told)
 		}
-		if _, err := plan.Replay(opened, r.keptRuns(1, 2, 4)); err != nil {
+		if _, err := plan.Replay(t.Context(), opened, r.keptRuns(1, 2, 4)); err != nil {
 			t.Errorf("%d donors: %v", donors, err)
 		}
 	}
@@ -246,22 +246,22 @@ func (r *registry) keptRuns(nodes ...int) []*MatchRun {
 func TestMatchCPRAIsReplayed(t *testing.T) {
 	r := panelled(t, 10, 150, 3)
 	plan, opened := r.match("match.cpra", "panel", cpraArgs(r.labelOf(2, true))).opened()
-	result, err := plan.Replay(opened, r.keptRuns(1, 2, 4))
+	result, err := plan.Replay(t.Context(), opened, r.keptRuns(1, 2, 4))
 	if err != nil || fmt.Sprint(result) != fmt.Sprint(r.last(2).Result) {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	runs := r.keptRuns(1, 2, 4)
-	if _, err := plan.Replay(opened, runs[:2]); err == nil || !strings.Contains(err.Error(), "the input of hospital-5 of list panel is missing") {
+	if _, err := plan.Replay(t.Context(), opened, runs[:2]); err == nil || !strings.Contains(err.Error(), "the input of hospital-5 of list panel is missing") {
 		t.Error(err)
 	}
 	other := *runs[1].Result
 	other.Value = map[string]any{"rows": []any{}}
 	runs[1].Result = &other
-	if _, err := plan.Replay(opened, runs); err == nil || !strings.Contains(err.Error(), "the numbers that hospital-3 keeps of the run are not what its inputs give") {
+	if _, err := plan.Replay(t.Context(), opened, runs); err == nil || !strings.Contains(err.Error(), "the numbers that hospital-3 keeps of the run are not what its inputs give") {
 		t.Error(err)
 	}
 	runs[1].Result = nil
-	if _, err := plan.Replay(opened, runs); err == nil || !strings.Contains(err.Error(), "what hospital-3 was told is missing") {
+	if _, err := plan.Replay(t.Context(), opened, runs); err == nil || !strings.Contains(err.Error(), "what hospital-3 was told is missing") {
 		t.Error(err)
 	}
 }

@@ -157,11 +157,17 @@ func TestMatchExchangeExact(t *testing.T) {
 // entitled is the policy with another entitlement of the office.
 func entitled(t testing.TB, office string) *policy.Policy {
 	t.Helper()
+	return changedExchange(t, "office: [run]", "office: "+office)
+}
+
+// changedExchange is the policy with another text in one place.
+func changedExchange(t testing.TB, from, to string) *policy.Policy {
+	t.Helper()
 	text, err := policies.FS.ReadFile("kidney-exchange.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Parse([]byte(strings.Replace(string(text), "office: [run]", "office: "+office, 1)), policies.FS)
+	p, err := policy.Parse([]byte(strings.Replace(string(text), from, to, 1)), policies.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,15 +201,20 @@ func TestMatchExchangeByEntitlement(t *testing.T) {
 	}
 }
 
-// TestMatchExchangeTwice: a pair at two hospitals ends the run, and they alone learn it.
-func TestMatchExchangeTwice(t *testing.T) {
-	e := newPool(t, shippedPolicy(t, "kidney-exchange"), "20", 1, []int{0, 1, 2, 3})
+// repeatPair gives row 3 of the second hospital the id of row 2 of the first.
+func (e *exchangePool) repeatPair() {
 	rows := strings.SplitAfter(e.files["pairs"][1], "\n")
 	cells := strings.SplitN(strings.SplitAfter(e.files["pairs"][0], "\n")[2], ",", 3)
 	again := strings.SplitN(rows[3], ",", 3)
 	again[1] = cells[1]
 	rows[3] = strings.Join(again, ",")
 	e.files["pairs"][1] = strings.Join(rows, "")
+}
+
+// TestMatchExchangeTwice: a pair at two hospitals ends the run, and they alone learn it.
+func TestMatchExchangeTwice(t *testing.T) {
+	e := newPool(t, shippedPolicy(t, "kidney-exchange"), "20", 1, []int{0, 1, 2, 3})
+	e.repeatPair()
 	result := e.match(MatchExchange, "pairs", `{"mode":"greedy"}`).succeed()
 	if result.Status != statusDuplicates || result.Tables != nil {
 		t.Errorf("the office is told %s, %v", result.Status, result.Tables)

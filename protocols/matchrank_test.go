@@ -460,22 +460,22 @@ func TestMatchRankIsReplayed(t *testing.T) {
 	r := kidneys(t, 20, 2)
 	for donor, args := range map[string]string{"D02": `"top":7}`, "D05": `"all":true}`} {
 		plan, opened := r.match("match.rank", "kidney", fmt.Sprintf(`{"donors":"donors","donor":%q,%s`, donor, args)).opened()
-		result, err := plan.Replay(opened, r.lastRuns())
+		result, err := plan.Replay(t.Context(), opened, r.lastRuns())
 		if err != nil || result.Status != "ok" {
 			t.Errorf("donor %s: %v", donor, err)
 		}
 	}
 	plan, opened := r.match("match.rank", "kidney", `{"donors":"donors","donor":"D02","top":7}`).opened()
 	runs := r.lastRuns()
-	if _, err := plan.Replay(opened, runs[1:]); err == nil || !strings.Contains(err.Error(), "the input of hospital-1 of list kidney is missing") {
+	if _, err := plan.Replay(t.Context(), opened, runs[1:]); err == nil || !strings.Contains(err.Error(), "the input of hospital-1 of list kidney is missing") {
 		t.Error(err)
 	}
 	runs[2].Inputs[0].Text = strings.Replace(runs[2].Inputs[0].Text, ",1\n", ",0\n", 1)
-	if _, err := plan.Replay(opened, runs); err == nil || !strings.Contains(err.Error(), "what hospital-3 shows of list kidney is not what it had committed to") {
+	if _, err := plan.Replay(t.Context(), opened, runs); err == nil || !strings.Contains(err.Error(), "what hospital-3 shows of list kidney is not what it had committed to") {
 		t.Error(err)
 	}
 	opened["candidate"][1], opened["candidate"][2] = opened["candidate"][2], opened["candidate"][1]
-	if _, err := plan.Replay(opened, r.lastRuns()); err == nil || !strings.Contains(err.Error(), "row 2 of the run is not what its inputs give") {
+	if _, err := plan.Replay(t.Context(), opened, r.lastRuns()); err == nil || !strings.Contains(err.Error(), "row 2 of the run is not what its inputs give") {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,6 +16,13 @@ type replayer interface {
 	replay(p *Plan, in []*policy.Rows) (status string, rows []any, err error)
 }
 
+// chooser is a match that draws among equals: whether it could end so can be told.
+type chooser interface {
+	// replayChoice holds a result, and what the sites keep of it, against what the inputs
+	// can give, and returns all that was chosen.
+	replayChoice(ctx context.Context, p *Plan, in []*policy.Rows, result *Result, runs []*MatchRun) (*Result, error)
+}
+
 // siteReplayer is a match of which a site is told what the recipient is not.
 type siteReplayer interface {
 	// replaySite holds what that site keeps against what the inputs give, and returns it.
@@ -24,14 +32,11 @@ type siteReplayer interface {
 // Replay runs a match once more, in the clear, from what its sites kept, and holds it
 // against what the recipient opened: every input must be the one that its site had
 // committed to before anything was shared, and the result the same to the last row.
-// Runs are those that the sites of the match keep, in any order.
-func (p *Plan) Replay(opened Opened, runs []*MatchRun) (*Result, error) {
+// Of a match that draws among equals at random the result must be one that its inputs can
+// give. Runs are those that the sites of the match keep, in any order.
+func (p *Plan) Replay(ctx context.Context, opened Opened, runs []*MatchRun) (*Result, error) {
 	if p.match == nil {
 		return nil, fmt.Errorf("%s is no match: only matches are replayed", p.Analysis)
-	}
-	kind, ok := p.match.kind.(replayer)
-	if !ok {
-		return nil, fmt.Errorf("%s draws among equals at random, and is not replayed", p.Analysis)
 	}
 	result, err := p.Finish(opened)
 	if err != nil {
@@ -52,6 +57,13 @@ func (p *Plan) Replay(opened Opened, runs []*MatchRun) (*Result, error) {
 		}
 		inputs = append(inputs, rows)
 	}
+	if kind, ok := p.match.kind.(chooser); ok {
+		return kind.replayChoice(ctx, p, inputs, result, runs)
+	}
+	kind, ok := p.match.kind.(replayer)
+	if !ok {
+		return nil, fmt.Errorf("%s is not replayed", p.Analysis)
+	}
 	status, rows, err := kind.replay(p, inputs)
 	if err != nil {
 		return nil, err
@@ -69,6 +81,14 @@ func (p *Plan) Replay(opened Opened, runs []*MatchRun) (*Result, error) {
 		return site.replaySite(p, inputs, runs)
 	}
 	return result, nil
+}
+
+// Replayed says of a match whose replay has found nothing wrong what that means.
+func Replayed(analysis string) string {
+	if analysis == MatchExchange {
+		return "is one that they can give: cycles are drawn at random among equals"
+	}
+	return "is the same to the last row"
 }
 
 // inputOf finds the input that opens a commitment.
@@ -90,13 +110,9 @@ func inputOf(runs []*MatchRun, c Commitment) (*MatchInput, error) {
 func (k *rankRun) replay(p *Plan, in []*policy.Rows) (status string, rows []any, err error) {
 	program := p.match.policy.Program
 	candidates, donor := in[:len(in)-1], in[len(in)-1]
-	all := &policy.Rows{Columns: make([][]int64, len(program.Candidate))}
+	all := together(candidates)
 	var hospitals []string
 	for i, site := range candidates {
-		all.N += site.N
-		for c := range all.Columns {
-			all.Columns[c] = append(all.Columns[c], site.Columns[c]...)
-		}
 		hospitals = append(hospitals, slices.Repeat([]string{k.hospitals[i]}, site.N)...)
 	}
 	rows = []any{}

@@ -68,6 +68,12 @@ func TestMatchExchange(t *testing.T) {
 			}
 		}
 		wantRefused(t, []string{"match", "show", answer.Job, "--state", w.state(1)}, "keeps no match run")
+		replay := []string{"match", "replay", answer.Job[:8], "--client", w.layout.ClientDir(), "--inputs", w.state(4)}
+		stdout, stderr, code = program(t, append(replay, "--inputs", w.state(5))...)
+		if code != 0 || !strings.Contains(stdout, "is one that they can give") || !strings.Contains(stdout, "424242") {
+			t.Errorf("replay, exit code %d: %s%s", code, stdout, stderr)
+		}
+		wantRefused(t, replay, "the input of hospital-5 of list pairs is missing")
 	}
 	for k := 1; k <= 5; k++ {
 		log, err := os.ReadFile(w.layout.Log(localnet.NodeName(k)))

@@ -201,7 +201,13 @@ func newMatchReplayCommand() *cobra.Command {
 what they keep of it: the file matches/RUN.json in the state directory of each node,
 left in a directory of that form. It checks that each site shows what it had committed
 to before anything was shared, and that the policy is the one of the run; runs the
-policy in the clear; and prints the list if it is the run's own to the last row.`,
+policy in the clear; and prints the list if it is the run's own to the last row.
+
+An exchange draws at random among cycles of equal score. Its replay puts the cycles
+together from what each hospital was told, and checks that they are disjoint cycles of
+pairs that suit each other, as many as the office was told, and a choice that the
+policy can make: every cycle that was passed over shares a pair with a chosen one of an
+equal or better score; or, in mode exact, that there can be no more.`,
 		Example: `  consilium match replay 3f2a --inputs hospital-1/state --inputs hospital-2/state --inputs hospital-3/state`,
 		Args:    one("the first digits of a run's id"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return replayMatch(cmd, dir, args[0], inputs) },
@@ -240,13 +246,13 @@ func replayMatch(cmd *cobra.Command, dir, prefix string, inputs []string) error 
 	if err != nil {
 		return fmt.Errorf("run %s: %w", id.Short(), err)
 	}
-	return printReplay(cmd.OutOrStdout(), id, result)
+	return printReplay(cmd.OutOrStdout(), id, runs[0].Analysis, result)
 }
 
-func printReplay(out io.Writer, id job.Hash, result *protocols.Result) error {
+func printReplay(out io.Writer, id job.Hash, analysis string, result *protocols.Result) error {
 	if err := render.Text(out, result, pageOf(out)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "Replayed: every input is the one that its site had committed to, and run %s is the same to the last row.\n", id.Short())
+	_, err := fmt.Fprintf(out, "Replayed: every input is the one that its site had committed to, and run %s %s.\n", id.Short(), protocols.Replayed(analysis))
 	return err
 }
