@@ -32,10 +32,8 @@ func panelled(t testing.TB, every, donors, spare int) *registry {
 		map[string][]string{"kidney": files["kidney"], "panel": panel})
 }
 
-const (
-	hlaA1 = "hla_a_1"
-	asked = "hospital-3" // whose candidate is asked about
-)
+// asked is the hospital whose candidate is asked about: the third node.
+const asked = "hospital-3"
 
 // labelOf is a candidate of a node with unacceptable antigens, or the first with none.
 func (r *registry) labelOf(node int, antigens bool) string {
@@ -86,7 +84,7 @@ func (r *registry) oracle(candidate string) answer {
 		}
 		cells(text, func(row map[string]string) {
 			have := map[string]bool{}
-			for _, column := range []string{hlaA1, "hla_a_2", "hla_b_1", "hla_b_2", "hla_dr_1", "hla_dr_2"} {
+			for _, column := range []string{"hla_a_1", "hla_a_2", "hla_b_1", "hla_b_2", "hla_dr_1", "hla_dr_2"} {
 				a, err := hla.Parse(row[column])
 				r.must(err)
 				have[a.String()], have[a.Split().String()], have[a.Broad().String()] = true, true, true

@@ -21,7 +21,8 @@ func newMatchCommand() *cobra.Command {
 		Short: "Match donors against waiting lists that nobody sees",
 		Long: `Match runs an allocation policy of the study over its hospitals' waiting lists, which
 stay secret-shared: the allocation office gets the ranked list, and each hospital the
-rows of its own candidates. It finds exchange cycles among pairs likewise.`,
+rows of its own candidates. It finds exchange cycles among pairs likewise, and has a
+hospital told how many of a panel's donors one of its candidates could accept.`,
 		Example: `  consilium match rank --donor D01
   consilium match exchange --list pairs --cycle 3
   consilium match cpra --hospital hospital-2 --candidate C017
