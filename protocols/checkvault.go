@@ -125,7 +125,7 @@ func (n *keeping) checkStored() error {
 		return err
 	}
 	if need, left := n.plan.answers.Ciphertexts, budget.Left(); need > left {
-		return fmt.Errorf("%d ciphertexts to open, %d left: %w; run consilium rekey and deposit", need, left, mhe.ErrSpent)
+		return fmt.Errorf("ciphertexts to open: %d, left: %d: %w; run consilium rekey and deposit", need, left, mhe.ErrSpent)
 	}
 	return nil
 }

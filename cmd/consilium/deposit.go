@@ -50,7 +50,7 @@ func newRekeyCommand() *cobra.Command {
 encrypted under, of which each site holds a piece of the secret in its own vault.
 The study's file says how many sites, any of them, open together (vault: quorum) and
 how many ciphertexts each site may open under one key (vault: openings); a job takes
-one for every sum that it opens, and for wide numbers two or three. When these are spent,
+one, and for wide numbers two or three. When these are spent,
 or a piece may have been lost, rekey and deposit again.
 
 What is deposited stays under the key that it was encrypted with.`,

@@ -81,7 +81,7 @@ func (b *Budget) Charge(ciphertexts int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ciphertexts < 1 || ciphertexts > b.limit-b.spent {
-		return fmt.Errorf("%d ciphertexts to open, %d left: %w", ciphertexts, b.limit-b.spent, ErrSpent)
+		return fmt.Errorf("ciphertexts to open: %d, left: %d: %w", ciphertexts, b.limit-b.spent, ErrSpent)
 	}
 	// What could not be written may be on disk all the same, or may not: it counts.
 	b.spent += ciphertexts

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/big"
 	"math/bits"
 	"runtime"
 	"slices"
@@ -129,25 +128,51 @@ func (e *Epoch) checkTerm(term []string, inputs []Input, rows int) error {
 	return nil
 }
 
-// evaluate computes the circuit: one ciphertext for every term and plaintext prime,
-// modulo what is left for answers. All who do get the same, bit for bit.
+// evaluate computes the circuit: one ciphertext for every plaintext prime, modulo what
+// is left for answers, whose coefficients are the sums as Answers has them. All who do
+// get the same, bit for bit.
 func (e *Epoch) evaluate(c Circuit, inputs []Input) (*Ciphertexts, error) {
-	n := len(c) * e.keys.Primes
-	out := &Ciphertexts{make([]ring.Poly, n), make([]ring.Poly, n)}
-	size := min(termsAtOnce, (len(c)-1)/runtime.GOMAXPROCS(0)+1)
-	parts := (len(c)-1)/size + 1
-	return out, parallel(parts*e.keys.Primes, func() func(k int) error {
+	steps := bits.Len(uint(min(termsAtOnce, (len(c)-1)/runtime.GOMAXPROCS(0)+1)) - 1)
+	parts := (len(c)-1)>>steps + 1
+	turns, err := e.turns.keys(e.keys)
+	if err != nil {
+		return nil, err
+	}
+	keys := rlwe.NewMemEvaluationKeySet(e.relin, turns...)
+	folded := make([]*rlwe.Ciphertext, parts*e.keys.Primes)
+	err = e.each(keys, len(folded), func(v *evaluation, k int) error {
+		from := k % parts << steps
+		sums, err := v.sums(c[from:min(from+1<<steps, len(c))], inputs)
+		if err == nil {
+			folded[k], err = v.fold(sums, 0, steps)
+		}
+		return err
+	}, func(k int) int { return k / parts })
+	if err != nil {
+		return nil, err
+	}
+	out := &Ciphertexts{make([]ring.Poly, e.keys.Primes), make([]ring.Poly, e.keys.Primes)}
+	return out, e.each(keys, e.keys.Primes, func(v *evaluation, prime int) error {
+		sum, err := v.fold(folded[prime*parts:][:parts], steps, vault.logN)
+		if err != nil {
+			return err
+		}
+		err = v.finish(sum)
+		out.C0[prime], out.C1[prime] = sum.Value[0], sum.Value[1]
+		return err
+	}, func(k int) int { return k })
+}
+
+// each does works 0 to n-1 in parallel, each with arithmetic modulo its prime.
+func (e *Epoch) each(keys rlwe.EvaluationKeySet, n int, work func(v *evaluation, k int) error, prime func(k int) int) error {
+	return parallel(n, func() func(k int) error {
 		arithmetic := make([]*evaluation, e.keys.Primes)
 		return func(k int) error {
-			prime, from := k/parts, k%parts*size
-			if arithmetic[prime] == nil {
-				arithmetic[prime] = newEvaluation(e, prime)
+			p := prime(k)
+			if arithmetic[p] == nil {
+				arithmetic[p] = newEvaluation(e, p, keys)
 			}
-			sums, err := arithmetic[prime].sums(c[from:min(from+size, len(c))], inputs)
-			for i, sum := range sums {
-				out.C0[prime*len(c)+from+i], out.C1[prime*len(c)+from+i] = sum.Value[0], sum.Value[1]
-			}
-			return err
+			return work(arithmetic[p], k)
 		}
 	})
 }
@@ -159,15 +184,17 @@ const termsAtOnce = 32
 // evaluation is one goroutine's arithmetic modulo one plaintext prime.
 type evaluation struct {
 	*Epoch
-	prime int
+	prime  int
+	powers []ring.Poly // X to the 1, 2, 4 …
 	*bgv.Evaluator
 }
 
-func newEvaluation(e *Epoch, prime int) *evaluation {
-	return &evaluation{e, prime, bgv.NewEvaluator(e.keys.rings.bgv[prime], rlwe.NewMemEvaluationKeySet(e.relin))}
+func newEvaluation(e *Epoch, prime int, keys rlwe.EvaluationKeySet) *evaluation {
+	powers := rlwe.GenXPow2(e.keys.rings.q.AtLevel(foldLimbs-1), vault.logN, false)
+	return &evaluation{e, prime, powers, bgv.NewEvaluator(e.keys.rings.bgv[prime], keys)}
 }
 
-// sums adds the products of all rows, for some terms.
+// sums adds the products of all rows, for some terms, ready to be folded.
 func (v *evaluation) sums(terms [][]string, inputs []Input) ([]*rlwe.Ciphertext, error) {
 	totals := make([]*rlwe.Ciphertext, len(terms))
 	for _, in := range inputs {
@@ -191,31 +218,39 @@ func (v *evaluation) sums(terms [][]string, inputs []Input) ([]*rlwe.Ciphertext,
 		}
 	}
 	for _, total := range totals {
-		if err := v.finish(total); err != nil {
+		if err := v.shed(total, foldLimbs); err != nil {
 			return nil, err
 		}
+		if total.Degree() > 1 {
+			if err := v.Relinearize(total, total); err != nil {
+				return nil, err
+			}
+		}
+		v.scaled(total)
 	}
 	return totals, nil
+}
+
+// shed sheds limbs until so many are left. A sum of products does so while it is in
+// three parts: it is made two again with the fewer limbs, in half the time.
+func (v *evaluation) shed(total *rlwe.Ciphertext, limbs int) error {
+	for total.Level() >= limbs {
+		if err := v.Rescale(total, total); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finish sheds the limbs that answers do without. The result is in the plain order of
 // coefficients.
 func (v *evaluation) finish(total *rlwe.Ciphertext) error {
-	if total.Degree() > 1 {
-		if err := v.Relinearize(total, total); err != nil {
-			return err
-		}
-	}
-	for total.Level() >= answerLimbs {
-		if err := v.Rescale(total, total); err != nil {
-			return err
-		}
-	}
+	err := v.shed(total, answerLimbs)
 	q := v.keys.rings.q.AtLevel(total.Level())
 	for i := range total.Value {
 		q.INTT(total.Value[i], total.Value[i])
 	}
-	return nil
+	return err
 }
 
 // block are the k-th ciphertexts of a deposit's columns, and what was made of them.
@@ -276,12 +311,9 @@ func (v *evaluation) load(c *Ciphertexts, k int) *rlwe.Ciphertext {
 	return x
 }
 
-// Answers says in public how the sums of a circuit are opened: in which ciphertexts,
-// under how much smudging. Its layout has a block for every sum.
-type Answers struct {
-	*Layout
-	sums int
-}
+// Answers says in public how the sums of a circuit are opened: all in one ciphertext
+// for every plaintext prime, under how much smudging.
+type Answers struct{ *Layout }
 
 // NewAnswers returns how so many sums below 2^bits are opened under the key of an
 // epoch with that quorum and so many openings.
@@ -292,88 +324,16 @@ func NewAnswers(sums, bits int, q *Quorum, openings int) (*Answers, error) {
 		return nil, fmt.Errorf("%d sums of %d bits, %d openings: from 1 to %d sums, 1 to %d bits, at least one opening", sums, bits, openings, MaxTerms, p.bits(len(p.plain)))
 	}
 	sites := len(q.holders)
-	l := &Layout{Values: sums * p.slots(), Bits: p.bits(primes), Sites: sites, Need: q.need, noise: noiseOf(p, sites, q.exposed(openings))}
+	l := &Layout{Values: sums, Bits: p.bits(primes), Sites: sites, Need: q.need, folded: true, noise: noiseOf(p, sites, q.exposed(openings))}
 	l.noise.terms = q.need + residual
 	l, err := l.complete()
-	return &Answers{l, sums}, err
-}
-
-// veils encrypts a vector for every sum that is uniformly random but for adding up to
-// zero: what is opened then tells the sum over all slots, and nothing of any of them.
-// With it go the fresh ciphertexts that every opening adds.
-func (a *Answers) veils(key *PublicKey) (*Ciphertexts, error) {
-	c := &Ciphertexts{make([]ring.Poly, a.Ciphertexts), make([]ring.Poly, a.Ciphertexts)}
-	random := newStream(newSeed(), "veil")
-	return c, parallel(a.Ciphertexts, func() func(k int) error {
-		e := newEncrypter(a.Layout, key)
-		return func(k int) (err error) {
-			_, _, prime := a.block(k)
-			veil(e.residues, a.rings.plain[prime], random.at(k))
-			c.C0[k], c.C1[k], err = e.encryptResidues(e.residues, prime)
-			return err
-		}
-	})
-}
-
-// veil fills v with random numbers modulo t that add up to zero.
-func veil(v []uint64, t uint64, coins *coins) {
-	last := uint64(0)
-	for i := range v[1:] {
-		v[i+1] = coins.below(t)
-		last = subMod(last, v[i+1], t)
-	}
-	v[0] = last
-}
-
-// Open is the recipient's part: the sums, from the root's total and one seed of each
-// site that answered.
-func (a *Answers) Open(total []byte, seeds [][]byte) ([]*big.Int, error) {
-	residues, err := a.residues(total, seeds)
-	if err != nil {
-		return nil, err
-	}
-	primes := a.rings.plain[:a.Primes]
-	product := big.NewInt(1)
-	for _, t := range primes {
-		product.Mul(product, new(big.Int).SetUint64(t))
-	}
-	sums := make([]*big.Int, a.sums)
-	for i := range sums {
-		sum, weight := new(big.Int), big.NewInt(1)
-		digits := make([]uint64, a.Primes)
-		for j, t := range primes {
-			digits[j] = digit(slotSum(residues[j*a.sums+i], t), digits[:j], primes[:j], t)
-			sum.Add(sum, new(big.Int).Mul(weight, new(big.Int).SetUint64(digits[j])))
-			weight.Mul(weight, new(big.Int).SetUint64(t))
-		}
-		if new(big.Int).Lsh(sum, 1).Cmp(product) > 0 {
-			sum.Sub(sum, product)
-		}
-		if !a.within(sum) {
-			return nil, errGarbage
-		}
-		sums[i] = sum
-	}
-	return sums, nil
-}
-
-// slotSum adds what the slots hold modulo t, and takes off the factor that shedding
-// limbs left.
-func slotSum(slots []uint64, t uint64) uint64 {
-	sum := uint64(0)
-	for _, x := range slots {
-		sum = addMod(sum, x, t)
-	}
-	for _, q := range vault.modulus[answerLimbs:] {
-		sum = mulMod(sum, q%t, t)
-	}
-	return sum
+	return &Answers{l}, err
 }
 
 // Answer is a site's part in opening a circuit's sums for one recipient, by the active
 // sites of the options' tree. The caller has checked that a signed job holds the
 // circuit and that the inputs came from Fetch. This site computes the circuit itself,
-// and its share is for that, under the fresh veils of all, and for nothing else: what
+// and its share is for that, under the fresh zeros of all, and for nothing else: what
 // others would rather have switched does not enter. Before anything of the key leaves,
 // the budget is charged.
 func (e *Epoch) Answer(s *mpc.Session, o Options, b *Budget, c Circuit, inputs []Input) Part {
@@ -415,18 +375,13 @@ func (e *Epoch) answer(s *mpc.Session, o Options, b *Budget, c Circuit, inputs [
 	if err != nil {
 		return Part{}, err
 	}
-	key := answerKey(e.public)
-	veils, err := a.veils(key)
-	if err != nil {
-		return Part{}, err
-	}
 	if !mpc.Meet(s.Step("computed"), o.Tree.Members()) {
 		return Part{}, nil
 	}
 	if err := b.Charge(a.Ciphertexts); err != nil {
 		return Part{}, err
 	}
-	return revealStored(s, a.Layout, o, key, answerSecret(secret), veils, sums), nil
+	return RevealStored(s, a.Layout, o, answerKey(e.public), answerSecret(secret), sums), nil
 }
 
 // digest is a hash of all that an answer follows from.

@@ -1,16 +1,17 @@
 package mhe
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"io"
 
 	"consilium/mpc"
-
-	"github.com/tuneinsight/lattigo/v5/utils/sampling"
 )
 
 // nonceSize is the length of what every site adds to the common reference string.
@@ -44,14 +45,24 @@ func AgreeCRS(s *mpc.Session, t *mpc.Tree, seen *Seen) CRS {
 	return CRS(crs.Sum(nil))
 }
 
-// expand returns the random bytes of one use of the reference.
-func (c CRS) expand(use string) *sampling.KeyedPRNG {
-	key := sha256.Sum256(append([]byte("consilium mhe crs "+use+" v1\x00"), c[:]...))
-	prng, err := sampling.NewKeyedPRNG(key[:])
+// expand returns the random bytes of one use of the reference: AES-256-CTR under a hash
+// of both.
+func (c CRS) expand(use string) io.Reader {
+	key := sha256.Sum256(append([]byte("consilium mhe crs "+use+" v2\x00"), c[:]...))
+	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		panic("mhe: BLAKE2 refuses a key of 32 bytes: " + err.Error())
+		panic("mhe: AES refuses a key of 32 bytes: " + err.Error())
 	}
-	return prng
+	return keystream{cipher.NewCTR(block, make([]byte, aes.BlockSize))}
+}
+
+// keystream reads a cipher's stream.
+type keystream struct{ cipher.Stream }
+
+func (k keystream) Read(b []byte) (int, error) {
+	clear(b)
+	k.XORKeyStream(b, b)
+	return len(b), nil
 }
 
 // Seen is a digest of all that a site was told and that every site must have been

@@ -62,14 +62,18 @@ func (e *encrypter) encrypt(own []*big.Int, k int) (c0, c1 ring.Poly, err error)
 	for i := range residues {
 		residues[i] = e.residue(own, lo+i, e.rings.plain[prime])
 	}
+	if e.folded {
+		residues = spread(residues, e.rings.plain[prime])
+	}
 	return e.encryptResidues(residues, prime)
 }
 
-// encryptResidues encrypts numbers modulo a plaintext prime.
+// encryptResidues encrypts numbers modulo a plaintext prime, in slots or, if the
+// layout is that of what was folded, as coefficients.
 func (e *encrypter) encryptResidues(residues []uint64, prime int) (c0, c1 ring.Poly, err error) {
 	p := e.rings.bgv[prime]
 	plain, sealed := bgv.NewPlaintext(p, p.MaxLevel()), bgv.NewCiphertext(p, 1, p.MaxLevel())
-	plain.IsNTT = false
+	plain.IsNTT, plain.IsBatched = false, !e.folded
 	if err = e.encoders[prime].Encode(residues, plain); err == nil {
 		err = e.encryptor.Encrypt(plain, sealed)
 	}

@@ -3,6 +3,7 @@ package mhe
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,7 +18,7 @@ import (
 )
 
 // Epoch is what a site has of a collective key that encrypted datasets are kept under:
-// the public key, the key that products need, and its piece of the secret. It is made
+// the public key, the keys that products and folding need, and its piece of the secret. It is made
 // once by all holders together, lasts until as many ciphertexts were opened as it was
 // made for, and is then followed by another, to which data are encrypted afresh. It
 // prints as its number alone.
@@ -30,6 +31,7 @@ type Epoch struct {
 	keys   *Layout
 	public *PublicKey
 	relin  *rlwe.RelinearizationKey
+	turns  *turns
 	piece  *Piece
 }
 
@@ -55,7 +57,7 @@ func newEpoch(q *Quorum, bits, openings int) (*Epoch, error) {
 
 // MakeEpoch makes the keys of an epoch among all holders of the quorum, for sums below
 // 2^bits and so many openings. Steps below s: the reference, the public key, two
-// rounds for the key of products, the dealing of pieces, an echo. It returns nil when
+// rounds for the key of products, the keys of turns, the dealing of pieces, an echo. It returns nil when
 // the session has failed.
 func MakeEpoch(s *mpc.Session, q *Quorum, bits, openings int) *Epoch {
 	e, err := newEpoch(q, bits, openings)
@@ -79,6 +81,10 @@ func MakeEpoch(s *mpc.Session, q *Quorum, bits, openings int) *Epoch {
 		return nil
 	}
 	e.relin = relinearisationKey(s.Step("relinearisation"), e.keys, t, crs, secret, seen)
+	if s.Err() != nil {
+		return nil
+	}
+	e.turns = makeTurns(s.Step("turns"), e.keys, t, crs, secret, seen)
 	e.piece = Deal(s.Step("deal"), e.keys, q, secret)
 	if s.Err() != nil || !echo(s.Step("echo"), q.holders, seen, "nonces or keys") {
 		return nil
@@ -101,7 +107,15 @@ func (e *Epoch) describe(w *writer) {
 	}
 }
 
-const epochMagic = "consilium mhe epoch v1\x00"
+// epochMagic has the number of the file's form at its end. The first form had no keys
+// of turns.
+const (
+	epochMagic = "consilium mhe epoch v2\x00"
+	firstEpoch = "consilium mhe epoch v1\x00"
+)
+
+// errOldEpoch says that a key cannot answer any more.
+var errOldEpoch = errors.New("it was made by an earlier version of this program, and lacks keys that sums of stored columns need now: run consilium rekey, then consilium deposit")
 
 // Limits of numbers in files: beyond all that can be, and far from overflow.
 const (
@@ -109,30 +123,48 @@ const (
 	manyParticipants = 1 << 20
 )
 
-// polynomials are those of an epoch, in the order of its file.
-func (e *Epoch) polynomials() []ring.Poly {
-	list := []ring.Poly{joined(e.piece.share.Poly)}
+// keyPart is a polynomial of an epoch and its form.
+type keyPart struct {
+	codec
+	ring.Poly
+}
+
+// parts are the polynomials of an epoch, in the order of its file.
+func (e *Epoch) parts() []keyPart {
+	r := e.keys.rings
+	list := []keyPart{{r.key, joined(e.piece.share.Poly)}}
 	for _, half := range e.public.key.Value {
-		list = append(list, joined(half))
+		list = append(list, keyPart{r.key, joined(half)})
 	}
-	return append(list, gadget(e.relin.Value)...)
+	for _, p := range gadget(e.relin.Value) {
+		list = append(list, keyPart{r.key, p})
+	}
+	for _, p := range e.turns.polynomials() {
+		list = append(list, keyPart{r.turn, p})
+	}
+	return list
 }
 
 // Save writes the epoch to a file, encrypted to the recipient, who is the site itself.
 // The file is whole and on disk, or as it was, whatever happens.
 func (e *Epoch) Save(path string, to age.Recipient) error {
-	w := writer(epochMagic)
+	size := 0
+	for _, p := range e.parts() {
+		size += p.size()
+	}
+	w := append(make(writer, 0, size+headerRoom), epochMagic...)
 	w.fixed(e.ID[:])
 	e.describe(&w)
 	w.number(uint64(e.piece.own))
+	w.fixed(e.turns.reference[:])
 	frame := make([]byte, e.keys.rings.key.size())
-	for _, p := range e.polynomials() {
-		w.fixed(e.keys.rings.key.put(frame, p))
+	for _, p := range e.parts() {
+		w.fixed(p.put(frame, p.Poly)[:p.size()])
 	}
 	defer clear(w)
 	defer clear(frame)
-	var sealed bytes.Buffer
-	in, err := age.Encrypt(&sealed, to)
+	sealed := bytes.NewBuffer(make([]byte, 0, size+size>>8+headerRoom))
+	in, err := age.Encrypt(sealed, to)
 	if err == nil {
 		_, err = in.Write(w)
 	}
@@ -145,8 +177,12 @@ func (e *Epoch) Save(path string, to age.Recipient) error {
 	return writeDurably(path, sealed.Bytes())
 }
 
-// maxEpochFile bounds what is read of a file: its parts are checked besides.
-const maxEpochFile = 1 << 26
+const (
+	// maxEpochFile bounds what is read of a file: its parts are checked besides.
+	maxEpochFile = 1 << 26
+	// headerRoom is more than the numbers of an epoch take.
+	headerRoom = 1 << 12
+)
 
 // LoadEpoch reads what Save wrote.
 func LoadEpoch(path string, by age.Identity) (*Epoch, error) {
@@ -159,12 +195,16 @@ func LoadEpoch(path string, by age.Identity) (*Epoch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decrypt key epoch %s: %w", path, err)
 	}
-	content, err := io.ReadAll(in)
-	defer clear(content)
+	var content bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		content.Grow(int(min(info.Size(), maxEpochFile)))
+	}
+	_, err = content.ReadFrom(in)
+	defer func() { clear(content.Bytes()) }()
 	if err != nil {
 		return nil, fmt.Errorf("decrypt key epoch %s: %w", path, err)
 	}
-	e, err := parseEpoch(content)
+	e, err := parseEpoch(content.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("key epoch %s: %w", path, err)
 	}
@@ -174,6 +214,9 @@ func LoadEpoch(path string, by age.Identity) (*Epoch, error) {
 // parseEpoch is strict: numbers as NewQuorum and MakeEpoch take them, polynomials of
 // the length that follows, reduced, and nothing else.
 func parseEpoch(content []byte) (*Epoch, error) {
+	if bytes.HasPrefix(content, []byte(firstEpoch)) {
+		return nil, errOldEpoch
+	}
 	r := &reader{rest: content}
 	r.magic(epochMagic)
 	id := r.fixed(sha256.Size)
@@ -182,7 +225,7 @@ func parseEpoch(content []byte) (*Epoch, error) {
 	for i := range holders {
 		holders[i] = mpc.PartyID(r.number(manyParticipants))
 	}
-	own := mpc.PartyID(r.number(manyParticipants))
+	own, crs := mpc.PartyID(r.number(manyParticipants)), r.fixed(len(CRS{}))
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -201,13 +244,13 @@ func parseEpoch(content []byte) (*Epoch, error) {
 	e.ID = [sha256.Size]byte(id)
 	e.piece = &Piece{own, mhe.NewThresholdizer(params).AllocateThresholdSecretShare()}
 	e.public = &PublicKey{rlwe.NewPublicKey(params)}
-	e.relin = rlwe.NewRelinearizationKey(params)
-	for _, p := range e.polynomials() {
-		frame := r.fixed(e.keys.rings.key.size())
+	e.relin, e.turns = rlwe.NewRelinearizationKey(params), newTurns(e.keys, CRS(crs))
+	for _, p := range e.parts() {
+		frame := r.fixed(p.size())
 		if r.err != nil {
 			return nil, r.err
 		}
-		if err := e.keys.rings.key.get(p, frame); err != nil {
+		if err := p.get(p.Poly, frame); err != nil {
 			return nil, err
 		}
 	}

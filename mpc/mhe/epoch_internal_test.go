@@ -2,12 +2,17 @@ package mhe
 
 import (
 	"bytes"
+	"errors"
 	"math"
+	"math/big"
+	"runtime"
 	"slices"
 	"testing"
 
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
 )
 
 // HashOf is for tests of manifests that were made by somebody else.
@@ -15,45 +20,12 @@ func HashOf(m *Manifest, column string, k int, frame []byte) [32]byte {
 	return hashStored(m.Epoch, m.Site, column, k, frame)
 }
 
-// The recipient sees the slots of a sum under veils: every slot is uniform whatever
-// the data, and only the sum over all is theirs.
-func TestVeilsAddUpToZeroAndHideSlots(t *testing.T) {
-	const prime, slots = 97, 1 << 14
-	v, counts := make([]uint64, slots), make([]int, prime)
-	firsts := make([]int, prime)
-	random := newStream(newSeed(), "veil")
-	for k := range 200 {
-		veil(v, prime, random.at(k))
-		sum := uint64(0)
-		for _, x := range v {
-			sum = addMod(sum, x, prime)
-			counts[x]++
-		}
-		if sum != 0 {
-			t.Fatal("a veil does not add up to zero")
-		}
-		firsts[v[0]]++
-	}
-	square, mean := 0.0, 200.0*slots/prime
-	for _, n := range counts {
-		square += (float64(n) - mean) * (float64(n) - mean) / mean
-	}
-	if square > 200 { // 96 degrees of freedom: once in 10^8
-		t.Errorf("chi-square of the slots is %.0f", square)
-	}
-	for x, n := range firsts {
-		if n > 20 {
-			t.Errorf("the first slot is %d %d times of 200", x, n)
-		}
-	}
-}
-
 func TestVaultFitsTheTable(t *testing.T) {
 	for _, sites := range []int{2, 12, MaxSites} {
 		if err := checkVault(sites); err != nil {
 			t.Error(err)
 		}
-		t.Logf("%d sites: at worst 2^%.1f of noise is left besides rounding", sites, math.Log2(worstResidual(sites)))
+		t.Logf("%d sites: at worst 2^%.1f of noise is left besides rounding; folding %d sums adds at worst 2^%.1f before the last limb is shed", sites, math.Log2(worstResidual(sites)), MaxTerms, math.Log2(worstFolding(sites, MaxTerms)))
 	}
 	saved := vault.logN
 	defer func() { vault.logN = saved }()
@@ -62,9 +34,28 @@ func TestVaultFitsTheTable(t *testing.T) {
 	}
 }
 
-// What is reckoned as the noise of an evaluated ciphertext, by which smudging is
-// found, is no less than what the deepest circuit has, and the plaintext survives.
-func TestNoiseOfProductsIsAsReckoned(t *testing.T) {
+// evaluated is a circuit's result that a test decrypts.
+type evaluated struct {
+	*Answers
+	epoch *Epoch
+	sums  *Ciphertexts
+	key   ring.Poly // the secret of those who answer, added up
+}
+
+// columns of the deposit of newEvaluated: in each, numbers below 128 with their signs.
+const evaluatedRows = 3000
+
+func evaluatedColumn(name string) []int64 {
+	numbers := make([]int64, evaluatedRows)
+	for i := range numbers {
+		numbers[i] = int64(i*i*int(name[0])%255) - 127
+	}
+	return numbers
+}
+
+// newEvaluated makes an epoch and a deposit of columns x, y and z, and computes.
+func newEvaluated(t *testing.T) func(c Circuit) *evaluated {
+	t.Helper()
 	q, err := NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -76,68 +67,131 @@ func TestNoiseOfProductsIsAsReckoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, active := epochs[0], []mpc.PartyID{0, 2}
-	m, err := e.NewManifest(0, 3000)
+	m, err := e.NewManifest(0, evaluatedRows)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var frames [][][]byte
-	for _, name := range []string{"x", "y", "z"} {
-		numbers := make([]int64, m.Rows)
-		for i := range numbers {
-			numbers[i] = int64(i*i*7%255) - 127
-		}
+	names := []string{"x", "y", "z"}
+	for _, name := range names {
 		var column [][]byte
-		err := e.Deposit(m, name, 8, numbers, func(_ int, frame []byte) error { column = append(column, frame); return nil })
+		err := e.Deposit(m, name, 8, evaluatedColumn(name), func(_ int, frame []byte) error { column = append(column, frame); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
 		frames = append(frames, column)
 	}
 	anybody := func(mpc.PartyID, []byte, []byte) bool { return true }
-	m, stored, err := e.Fetch(m.Bytes(), nil, anybody, []string{"x", "y", "z"}, func(column, k int) ([]byte, error) { return frames[column][k], nil })
+	m, stored, err := e.Fetch(m.Bytes(), nil, anybody, names, func(column, k int) ([]byte, error) { return frames[column][k], nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewAnswers(1, e.Bits, q, e.Openings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	alone := a.noise // of the evaluated ciphertext, without the fresh ones that are added
-	alone.terms = residual
-	for _, term := range [][]string{{"x"}, {"x", "y"}, {"x", "y", "z"}} {
-		sum, err := e.evaluate(Circuit{term}, []Input{{m, stored}})
+	return func(c Circuit) *evaluated {
+		a, err := NewAnswers(len(c), e.Bits, q, e.Openings)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ring := a.rings.q
-		phase := ring.NewPoly()
+		v := &evaluated{Answers: a, epoch: e, key: a.rings.q.NewPoly()}
+		if v.sums, err = e.evaluate(c, []Input{{m, stored}}); err != nil {
+			t.Fatal(err)
+		}
 		for _, p := range active {
 			secret, err := epochs[p].piece.Among(e.keys, q, active)
 			if err != nil {
 				t.Fatal(err)
 			}
-			part := ring.NewPoly()
-			ring.NTT(sum.C1[0], part)
-			ring.MulCoeffsMontgomery(part, answerSecret(secret).key.Value.Q, part)
-			ring.INTT(part, part)
-			ring.Add(phase, part, phase)
+			a.rings.q.Add(v.key, answerSecret(secret).key.Value.Q, v.key)
 		}
-		ring.Add(phase, sum.C0[0], phase)
-		prime := a.rings.plain[0]
-		ring.MulScalar(phase, prime, phase)
-		o, noises, square := newOpener(a.Layout), make([]float64, ring.N()), 0.0
-		for j := range noises {
-			_, size := o.lift(phase.Coeffs[0][j], phase.Coeffs[1][j], prime)
-			noises[j] = size / float64(prime)
-			square += noises[j] * noises[j]
-		}
-		got, want := math.Sqrt(square/float64(len(noises))), alone.sigmaCiphertext()
-		t.Logf("product of %d: noise 2^%.2f, reckoned 2^%.2f", len(term), math.Log2(got), math.Log2(want))
+		return v
+	}
+}
+
+// decrypt returns the plaintext's coefficients modulo the first prime, and their noise.
+func (v *evaluated) decrypt() (plain []uint64, noise []float64) {
+	q, prime := v.rings.q, v.rings.plain[0]
+	phase := q.NewPoly()
+	q.NTT(v.sums.C1[0], phase)
+	q.MulCoeffsMontgomery(phase, v.key, phase)
+	q.INTT(phase, phase)
+	q.Add(phase, v.sums.C0[0], phase)
+	q.MulScalar(phase, prime, phase)
+	o := newOpener(v.Layout)
+	for j := range q.N() {
+		x, size := o.lift(phase.Coeffs[0][j], phase.Coeffs[1][j], prime)
+		plain, noise = append(plain, x), append(noise, size/float64(prime))
+	}
+	return plain, noise
+}
+
+// What is reckoned as the noise of an evaluated ciphertext, by which smudging is
+// found, is no less than what the deepest circuit has after folding, and the plaintext
+// survives. All coefficients but those of the sums are zero: whoever decrypts learns
+// of single rows nothing.
+func TestNoiseOfProductsIsAsReckoned(t *testing.T) {
+	compute := newEvaluated(t)
+	x, y, z := evaluatedColumn("x"), evaluatedColumn("y"), evaluatedColumn("z")
+	many := Circuit{{"x", "y", "z"}, {"x"}, {"x", "y"}, {"y"}, {"z", "y"}}
+	for _, c := range []Circuit{{{"x"}}, {{"x", "y"}}, {{"x", "y", "z"}}, many} {
+		v := compute(c)
+		alone := v.noise // of the evaluated ciphertext, without the fresh ones that are added
+		alone.terms = residual
+		plain, noises := v.decrypt()
+		got, want := deviation(noises), alone.sigmaCiphertext()
+		t.Logf("%v: noise 2^%.2f, reckoned 2^%.2f", c, math.Log2(got), math.Log2(want))
 		if got > want {
-			t.Errorf("noise of a product of %d is %.1f, reckoned %.1f", len(term), got, want)
+			t.Errorf("noise of %v is %.1f, reckoned %.1f", c, got, want)
 		}
 		if largest := slices.Max(noises); largest > alone.worstCiphertext() {
 			t.Errorf("noise of %.1f, at most %.1f", largest, alone.worstCiphertext())
+		}
+		prime := v.rings.plain[0]
+		got0, want0 := collected(plain, len(c), prime), make([]uint64, len(c))
+		for i, term := range c {
+			sum := int64(0)
+			for row := range evaluatedRows {
+				product := int64(1)
+				for _, name := range term {
+					product *= map[string][]int64{"x": x, "y": y, "z": z}[name][row]
+				}
+				sum += product
+			}
+			want0[i] = residue(big.NewInt(sum), prime)
+		}
+		if !slices.Equal(got0, want0) {
+			t.Errorf("the sums of %v are %d, want %d", c, got0, want0)
+		}
+		for i := range c {
+			plain[place(i)] = 0
+		}
+		if slices.ContainsFunc(plain, func(x uint64) bool { return x != 0 }) {
+			t.Errorf("a coefficient besides the sums of %v is not zero", c)
+		}
+	}
+}
+
+// Sites with more or fewer processors divide the work otherwise: the ciphertext is the
+// same, bit for bit.
+func TestFoldingDoesNotDependOnProcessors(t *testing.T) {
+	compute := newEvaluated(t)
+	c := Circuit{{"x"}, {"y"}, {"x", "y"}, {"z"}, {"x", "z"}, {"y", "z"}, {"x", "x"}}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	digests := make(map[[32]byte]bool)
+	for _, processors := range []int{1, 2, 3, 8} {
+		runtime.GOMAXPROCS(processors)
+		v := compute(c)
+		digests[v.sums.digest(v.Layout)] = true
+	}
+	if len(digests) != 1 {
+		t.Errorf("%d different ciphertexts", len(digests))
+	}
+}
+
+// Numbers go into coefficients and come out of them as they were.
+func TestSpreadNumbersAreCollected(t *testing.T) {
+	for _, prime := range vault.plain {
+		numbers := []uint64{0, 1, prime - 1, 12345, prime / 2}
+		if got := collected(spread(numbers, prime), len(numbers), prime); !slices.Equal(got, numbers) {
+			t.Errorf("%d became %d", numbers, got)
 		}
 	}
 }
@@ -206,7 +260,11 @@ func FuzzEpoch(f *testing.F) {
 	for _, x := range []uint64{60, 1000, 2, 3, 0, 1, 2, 1} {
 		w.number(x)
 	}
-	for _, seed := range [][]byte{nil, w, w[:len(w)-1], append(w[:len(w):len(w)], make([]byte, 100)...), []byte(epochMagic)} {
+	old := slices.Concat([]byte(firstEpoch), w[len(epochMagic):])
+	if _, err := parseEpoch(old); !errors.Is(err, errOldEpoch) {
+		f.Errorf("an epoch of the first form: %v", err)
+	}
+	for _, seed := range [][]byte{nil, w, w[:len(w)-1], append(w[:len(w):len(w)], make([]byte, 100)...), []byte(epochMagic), old} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -209,7 +209,7 @@ func TestAnswersOnStoredData(t *testing.T) {
 		if i > 0 {
 			c = c[:2]
 		}
-		spent += 2 * len(c) // each over two primes
+		spent += 2 // all in one ciphertext over each of two primes
 		parts, _, err := a.run(t, memnet.New, active, budget, func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
 		if err != nil {
 			t.Fatal(err)
@@ -248,6 +248,38 @@ func TestEpochsOverEveryTransport(t *testing.T) {
 		}
 		equal(t, got, a.plain(c))
 	})
+}
+
+// A site that gives a wrong share of the key of a turn spoils the key for all alike, as
+// with every other key: what is opened then is noise beyond all bounds, and refused. A
+// relay that sends another key to one site than to the rest is noticed.
+func TestWrongKeysOfTurnsAreNoticed(t *testing.T) {
+	tampered := func(from, to mpc.PartyID) linktest.Worlds {
+		return func(c memnet.Config) *memnet.World {
+			c.Hooks.Tamper = func(m memnet.Message) ([]byte, bool) {
+				if m.From == from && m.To == to && m.Channel.Step == "turns" {
+					m.Frame[0] ^= 1
+				}
+				return m.Frame, true
+			}
+			return memnet.New(c)
+		}
+	}
+	a, err := newArchive(tampered(2, 0), 4, 4, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mhe.Circuit{{"x"}}
+	parts, _, err := a.run(t, memnet.New, []mpc.PartyID{0, 1}, budgets(t, a), func(p mpc.PartyID) (mhe.Circuit, []mhe.Input) { return c, a.inputs(t, a.epochs[p], c) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sums, err := openAnswers(t, a, 1, parts); err == nil || !strings.Contains(err.Error(), "does not open") {
+		t.Errorf("%v, %v", sums, err)
+	}
+	if _, err := newArchive(tampered(0, 2), 4, 4, 4); err == nil || !strings.Contains(err.Error(), "has seen other nonces or keys") {
+		t.Errorf("another key for one site: %v", err)
+	}
 }
 
 // A site that is to answer another circuit than the others, or over another deposit,

@@ -35,8 +35,9 @@ type Layout struct {
 	Sigma       float64 // standard deviation of the smudging noise of one site
 	Room        float64 // bits left between the worst noise that can be and what decoding bears
 
-	noise noise // that it reckons with
-	rings *rings
+	folded bool  // numbers are coefficients, as folding leaves them, and not in slots
+	noise  noise // that it reckons with
+	rings  *rings
 }
 
 // NewLayout returns the layout of so many signed sums below 2^bits in absolute

@@ -95,6 +95,9 @@ func (o *opener) open(total []byte, masks []stream, k int) ([]uint64, error) {
 		}
 		plain.Coeffs[0][j] = x
 	}
+	if o.folded {
+		return collected(plain.Coeffs[0], hi, t), nil
+	}
 	residues := make([]uint64, hi-lo)
 	return residues, o.encoders[prime].DecodeRingT(plain, o.rings.bgv[prime].DefaultScale(), residues)
 }

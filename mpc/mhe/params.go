@@ -194,6 +194,7 @@ type rings struct {
 	q    *ring.Ring       // of ciphertexts
 	half codec            // of a polynomial modulo the ciphertext modulus
 	key  codec            // of one modulo special as well
+	turn codec            // of a part of the key of a turn, in a vault
 	ziggurat
 }
 

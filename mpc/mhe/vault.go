@@ -14,8 +14,8 @@ import (
 // vault are the parameters of encrypted datasets, whose ciphertexts are multiplied
 // before they are summed. Five limbs of 60 bits: a product of two columns under
 // plaintext primes of 41 bits needs one to shed its noise, a product with a third
-// column another, one is shed before every opening, and two stay for the smudging, as
-// in sums. Two more limbs keep the noise of relinearisation below all that. At degree
+// column another, one is shed with the noise of folding before every opening, and two
+// stay for the smudging, as in sums. Two more limbs keep the noise of relinearisation below all that. At degree
 // 2^14 the table allows 430 bits.
 var vault = struct {
 	logN             int
@@ -69,8 +69,8 @@ func checkVault(sites int) error {
 // maxBlocks is how many ciphertexts a column has at most, of all sites together.
 const maxBlocks = 256
 
-// worstResidual bounds what is left, before the last rounding, of the noise of sums of
-// products of three columns. A product of m + t e and m' + t e' has the noise
+// worstResidual bounds what is left, besides the last rounding, of the noise of sums of
+// products of three columns that were folded, as many as can be. A product of m + t e and m' + t e' has the noise
 // m e' + m' e + t e e', whose coefficients are sums over the degree.
 func worstResidual(sites int) float64 {
 	n := float64(int(1) << vault.logN)
@@ -79,8 +79,9 @@ func worstResidual(sites int) float64 {
 	fresh := rounding + 1
 	relinearised := 3 * n * n * float64(sites) * 2 * freshBound * freshBound * float64(sites)
 	once := (n*t*(fresh+fresh+fresh*fresh)+relinearised)/limb + rounding
-	twice := (n*t*(once+fresh+once*fresh)+relinearised)/limb + rounding
-	return twice * maxBlocks / limb
+	inThree := rounding + n*n*float64(sites)*float64(sites)/2 // of a product that is in three parts
+	twice := n*t*(once+fresh+once*fresh)/limb + inThree
+	return (twice*maxBlocks + relinearised + worstFolding(sites, MaxTerms)) / limb
 }
 
 // vaulted are the parameters of what is stored, but for the second special limb.
@@ -113,6 +114,7 @@ func vaultRings(primes int) (*rings, error) {
 	r.q = r.bgv[0].RingQ()
 	r.half = codec{p.n(), vault.modulus}
 	r.key = codec{p.n(), slices.Concat(vault.modulus, vault.special)}
+	r.turn = codec{p.n(), slices.Concat(vault.modulus[:foldLimbs], vault.special)}
 	return r, nil
 }
 
