@@ -120,10 +120,11 @@ func errList(d *job.Dataset) error {
 
 // The arguments of matches that programs fill in.
 const (
-	ArgPolicy = "policy"
-	ArgDay    = "day"
-	ArgDonors = "donors"
-	ArgDonor  = "donor"
+	ArgPolicy  = "policy"
+	ArgDay     = "day"
+	ArgDonors  = "donors"
+	ArgDonor   = "donor"
+	ArgDonorAt = "donor_at"
 )
 
 // MatchFile is the job of a match of a list: it fills in the list's policy and, where

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/big"
@@ -18,7 +19,8 @@ import (
 // MatchRank is the word for a match run in a job: a donor against a waiting list.
 //
 // The dataset is the waiting list, at several sites; the donor is one row of a list of
-// donors at one site, which shares out that row alone, so that nobody learns of others.
+// donors. Of that list's sites the one of the donor, which the job names where there are
+// several, shares out that row alone, so that nobody learns of others.
 // The best k candidates of the policy's order are ranked on shares (see match.Rank);
 // an id that stands in several rows ends the run, and each hospital learns which of its
 // own rows those are (see match.Duplicates). The recipient, the allocation office, gets
@@ -51,6 +53,7 @@ type rankRun struct {
 	k            int
 	donor        string // its label
 	donors       string // the list that has it
+	donorAt      string // the site of the list; empty: its only one
 	all          bool
 	office, rows []string // columns that are revealed to the office and to each hospital
 	hospitals    []string
@@ -70,6 +73,7 @@ func planRank(p *Plan, j *job.Job, r *job.Roster) (matchKind, error) {
 	k := &rankRun{}
 	args := j.Arguments()
 	k.donors, k.donor = args.String(ArgDonors), args.String(ArgDonor)
+	k.donorAt = args.OptionalString(ArgDonorAt, "")
 	k.all = args.OptionalBool("all", false)
 	if top := args.OptionalDecimal("top", big.NewRat(defaultTop, 1)); top != nil && top.IsInt() && top.Num().IsInt64() {
 		k.k = int(top.Num().Int64())
@@ -107,14 +111,18 @@ func (k *rankRun) addDonor(p *Plan, r *job.Roster) error {
 		return fmt.Errorf("argument donors: study %s has no dataset %.64q: %s", r.Study, k.donors, job.Near(k.donors, lists(r)))
 	case d.List.Side != job.Donors || d.List.Policy != p.Dataset.List.Policy:
 		return fmt.Errorf("argument donors: dataset %s is no list of donors by policy %s", d.Name, p.Dataset.List.Policy)
-	case len(d.Sites) != 1:
-		return fmt.Errorf("argument donors: dataset %s is at %d sites: make a list of donors for each", d.Name, len(d.Sites))
 	case k.donor == "":
 		return errors.New("argument donor is empty: give the donor's label")
+	case k.donorAt == "" && len(d.Sites) > 1:
+		return fmt.Errorf("argument donor_at is missing: dataset %s is at several sites: name the donor's: %s", d.Name, strings.Join(siteNames(d), ", "))
+	}
+	site, ok := d.Site(cmp.Or(k.donorAt, d.Sites[0].Node))
+	if !ok {
+		return fmt.Errorf("argument donor_at: dataset %s is not at %.64q: %s", d.Name, k.donorAt, job.Near(k.donorAt, siteNames(d)))
 	}
 	program := p.match.policy.Program
 	p.readsList(p.Dataset, job.Candidates, program.Candidate)
-	p.readsList(d, job.Donors, program.Donor)
+	p.readsList(&job.Dataset{Name: d.Name, List: d.List, Sites: []job.Site{*site}}, job.Donors, program.Donor)
 	donor := p.match.inputs[len(p.match.inputs)-1]
 	donor.rows, donor.label = 1, k.donor
 	return nil
@@ -384,7 +392,7 @@ func (k *rankRun) says(p *Plan, r *job.Roster) []string {
 	}
 	donor := p.match.inputs[len(p.match.inputs)-1]
 	return []string{
-		fmt.Sprintf("Donor %s of list %s is matched against list %s at %s.", k.donor, k.donors, p.Dataset.Name, strings.Join(sites, ", ")),
+		fmt.Sprintf("Donor %s of list %s at %s is matched against list %s at %s.", k.donor, k.donors, donor.site, p.Dataset.Name, strings.Join(sites, ", ")),
 		fmt.Sprintf("Every hospital of the list learns of its own candidates alone, if they are among those rows: %s; and which of its own rows are on the list more than once. It receives as many bytes whatever the run gives.", strings.Join(p.match.policy.Entitlement.Hospital, ", ")),
 		fmt.Sprintf("Of the donor, %s puts in one row: nobody else learns anything of it but by the rows above, and its label, which stands in the question.", people(r, []string{donor.site})),
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -454,6 +455,33 @@ func (r *registry) lastRuns() []*MatchRun {
 		runs = append(runs, &run)
 	}
 	return runs
+}
+
+// TestMatchRankDonorAt: of a list of donors at several sites the one that the job names
+// puts the donor in, and the others take no part.
+func TestMatchRankDonorAt(t *testing.T) {
+	donors := organFile(t, "donors.csv")
+	files := maps.Clone(kidneys(t, 20, 0).files)
+	files["donors"] = make([]string, studyNodes)
+	files["donors"][1], files["donors"][4] = csvText(donors[0], donors[2]), csvText(donors[0], donors[1])
+	r := newRegistry(t, shippedPolicy(t, "etkas"), 0, map[string]job.Side{"kidney": job.Candidates, "donors": job.Donors}, files)
+	alone := kidneys(t, 20, 0)
+	for donor, at := range map[string]string{donors[2][0]: "hospital-2", donors[1][0]: "hospital-5"} {
+		got := resultRows(r.match("match.rank", "kidney", fmt.Sprintf(`{"donors":"donors","donor":%q,"donor_at":%q,"all":true}`, donor, at)).succeed())
+		want := resultRows(alone.match("match.rank", "kidney", fmt.Sprintf(`{"donors":"donors","donor":%q,"all":true}`, donor)).succeed())
+		if !slices.Equal(got, want) || len(got) == 0 {
+			t.Errorf("donor %s at %s: %v, want %v", donor, at, got, want)
+		}
+	}
+	for args, want := range map[string]string{
+		`{"donors":"donors","donor":"D02"}`:                         "argument donor_at is missing: dataset donors is at several sites: name the donor's: hospital-2, hospital-5",
+		`{"donors":"donors","donor":"D02","donor_at":"hospital-1"}`: "argument donor_at: dataset donors is not at \"hospital-1\"",
+	} {
+		j := r.job(ask{"kidney", "match.rank", "", fmt.Sprintf(`{"policy":%q,"day":%q,%s`, r.roster.Roster.Policies[0].Hash(), matchDay, args[1:])})
+		if _, err := PlanJob(j, r.roster.Roster); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
+	}
 }
 
 func TestMatchRankIsReplayed(t *testing.T) {

@@ -37,9 +37,9 @@ hospital told how many of a panel's donors one of its candidates could accept.`,
 
 type matchOptions struct {
 	runOptions
-	list, donors, donor, day string
-	top                      int
-	all                      bool
+	list, donors, donor, at, day string
+	top                          int
+	all                          bool
 }
 
 func newMatchRankCommand() *cobra.Command {
@@ -66,6 +66,7 @@ is. Dates count to today, unless --day says otherwise; nodes take a day's differ
 	o.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.donor, "donor", "", "the donor's `label` in the list of donors")
+	f.StringVar(&o.at, "at", "", "the `site` that has the donor, in a list of donors at several")
 	f.StringVar(&o.list, "list", "", "the waiting list, a `dataset`")
 	f.StringVar(&o.donors, "donors", "", "the list of donors, a `dataset`")
 	f.IntVar(&o.top, "top", 0, "how many candidates to rank (default 50)")
@@ -99,6 +100,9 @@ func (o *matchOptions) rank(cmd *cobra.Command) error {
 	}
 	if args[protocols.ArgDonors], err = onlyList(r, "--donors", o.donors, job.Donors, policy); err != nil {
 		return err
+	}
+	if o.at != "" {
+		args[protocols.ArgDonorAt] = o.at
 	}
 	if cmd.Flags().Changed("top") {
 		args["top"] = o.top
