@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"consilium/cmd/consilium/verify"
+	"consilium/job"
 )
 
 func newVerifyCommand() *cobra.Command {
@@ -25,6 +26,10 @@ Of organ matching files (candidates.csv, donors.csv, etkas_expected.csv) it make
 study with the candidates of each hospital at a node of its own and the donors at one
 more, runs a match for each donor, and compares the ranked lists rank by rank.
 
+With --deposited every dataset is deposited as shares with the three parties first;
+then all data files are removed, all other nodes killed, and the cases run on what the
+parties keep.
+
 PART: all fields that are there agree, the absent ones are named. SKIP: this
 version lacks the analysis, an argument or the engine. max-error is the largest
 relative error of a number. The exit code is 0 when nothing failed; with
@@ -32,12 +37,19 @@ relative error of a number. The exit code is 0 when nothing failed; with
 		Example: `  consilium verify testdata/reference
   consilium verify testdata/reference --only frequency-
   consilium verify testdata/reference --engine mhe
+  consilium verify testdata/reference --deposited
   consilium verify testdata/organ/examples`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			exe, err := os.Executable()
 			if err != nil {
 				return err
+			}
+			if o.Deposited && o.Engine != "" && o.Engine != job.EngineShares {
+				return fmt.Errorf("--deposited is of engine shares, not %s", o.Engine)
+			}
+			if o.Deposited {
+				o.Engine = job.EngineShares
 			}
 			o.Dir, o.Exe, o.Out, o.Log = args[0], exe, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			t, err := verify.Run(cmd.Context(), o)
@@ -56,6 +68,7 @@ relative error of a number. The exit code is 0 when nothing failed; with
 	f := cmd.Flags()
 	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares or mhe (default: the job's choice)")
 	f.StringVar(&o.Only, "only", "", "run only the cases whose id begins with this")
+	f.BoolVar(&o.Deposited, "deposited", false, "run the cases on deposited shares, all sites stopped and their files removed")
 	f.BoolVar(&strict, "strict", false, "refuse PART and SKIP too")
 	return cmd
 }

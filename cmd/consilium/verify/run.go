@@ -25,8 +25,10 @@ type Options struct {
 	Exe    string // the binary to run as daemons
 	Engine string // "" leaves the choice to the job
 	Only   string // prefix of case ids
-	Out    io.Writer
-	Log    io.Writer // progress
+	// Deposited has the cases run on what the parties keep as shares, all sites gone.
+	Deposited bool
+	Out       io.Writer
+	Log       io.Writer // progress
 }
 
 // Totals counts the cases by outcome.
@@ -89,10 +91,26 @@ func chosen(f *Folder, prefix string) (cases []Case, organ []string) {
 
 func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals) error {
 	fmt.Fprintf(o.Log, "inferring schemas and starting %d nodes …\n", f.Nodes())
-	create := func(dir string) (*localnet.Layout, error) { return create(ctx, filepath.Join(dir, "study"), f) }
+	create := func(dir string) (_ *localnet.Layout, err error) {
+		if o.Deposited {
+			if f, err = f.copied(filepath.Join(dir, "files")); err != nil {
+				return nil, err
+			}
+		}
+		return create(ctx, filepath.Join(dir, "study"), f)
+	}
 	return inStudy(ctx, o, create, func(s *study) error {
+		s.engine, s.stored = o.Engine, o.Deposited
+		if o.Deposited {
+			if err := s.deposit(ctx, f, o.Log); err != nil {
+				return err
+			}
+			if err := s.leaveParties(f); err != nil {
+				return err
+			}
+		}
 		for _, k := range cases {
-			t.add(o.Out, runCase(ctx, s.client, s.conn, o.Engine, k))
+			t.add(o.Out, s.runCase(ctx, k))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -103,9 +121,12 @@ func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals
 
 // study is a local network that runs, and its client.
 type study struct {
-	layout *localnet.Layout
-	client *client.Client
-	conn   *client.Conn
+	layout  *localnet.Layout
+	network *localnet.Network
+	client  *client.Client
+	conn    *client.Conn
+	engine  string // of the cases; "" leaves it to the job
+	stored  bool   // whether they run on what is deposited
 }
 
 // inStudy makes a study in a folder of its own, runs ask in it, and removes it.
@@ -119,11 +140,10 @@ func inStudy(ctx context.Context, o Options, create func(dir string) (*localnet.
 	if s.layout, err = create(dir); err != nil {
 		return err
 	}
-	network, err := localnet.Start(ctx, o.Exe, s.layout)
-	if err != nil {
+	if s.network, err = localnet.Start(ctx, o.Exe, s.layout); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, network.Stop()) }()
+	defer func() { err = errors.Join(err, s.network.Stop()) }()
 	if s.client, err = client.Load(s.layout.ClientDir()); err != nil {
 		return err
 	}
@@ -219,12 +239,14 @@ func (t *Totals) add(out io.Writer, o outcome) {
 	fmt.Fprintln(out, line)
 }
 
-func runCase(ctx context.Context, c *client.Client, conn *client.Conn, engine string, k Case) outcome {
+func (s *study) runCase(ctx context.Context, k Case) outcome {
 	ctx, cancel := context.WithTimeout(ctx, caseDeadline)
 	defer cancel()
 	o := outcome{id: k.ID}
 	begin := time.Now()
-	value, err := ask(ctx, c, conn, engine, k)
+	value, err := s.answer(ctx, &job.File{
+		Study: "verify", Dataset: k.Dataset, Analysis: k.Analysis, Where: k.Where, Args: k.Args, Engine: s.engine, Stored: s.stored,
+	})
 	o.seconds = time.Since(begin).Seconds()
 	var unsupported *protocols.Unsupported
 	switch {
@@ -248,11 +270,9 @@ func runCase(ctx context.Context, c *client.Client, conn *client.Conn, engine st
 	return o
 }
 
-// ask takes one case through client, coordinator and nodes.
-func ask(ctx context.Context, c *client.Client, conn *client.Conn, engine string, k Case) (any, error) {
-	prepared, err := c.Prepare(&job.File{
-		Study: "verify", Dataset: k.Dataset, Analysis: k.Analysis, Where: k.Where, Args: k.Args, Engine: engine,
-	})
+// answer takes one job through client, coordinator and nodes.
+func (s *study) answer(ctx context.Context, file *job.File) (any, error) {
+	prepared, err := s.client.Prepare(file)
 	if err != nil {
 		return nil, err
 	}
@@ -260,14 +280,14 @@ func ask(ctx context.Context, c *client.Client, conn *client.Conn, engine string
 	if err != nil {
 		return nil, err
 	}
-	id, _, err := conn.Submit(ctx, signed)
+	id, _, err := s.conn.Submit(ctx, signed)
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.Watch(ctx, id, func(client.Event) {}); err != nil {
+	if err := s.conn.Watch(ctx, id, func(client.Event) {}); err != nil {
 		return nil, err
 	}
-	result, err := conn.Result(ctx, signed)
+	result, err := s.conn.Result(ctx, signed)
 	if err != nil {
 		return nil, err
 	}
