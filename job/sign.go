@@ -22,6 +22,7 @@ const (
 	domainManifest = "consilium v1 deposit manifest"
 	domainDataset  = "consilium v1 dataset"
 	domainColumn   = "consilium v1 column"
+	domainAnswer   = "consilium v1 offer answer"
 )
 
 // framed is the only form in which this package signs and hashes: the domain

@@ -65,11 +65,14 @@ func (p *Plan) sealed(role int) []string {
 		return partOutputs(role)
 	}
 	var names []string
-	if p.match != nil {
+	if p.match != nil && p.match.next == nil {
 		names = append(names, commitmentsOutput)
 	}
 	for _, o := range p.revealed() {
 		names = append(names, o.Name)
+	}
+	if p.match != nil && p.match.next != nil {
+		names = append(names, outputAnswer)
 	}
 	return names
 }

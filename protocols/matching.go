@@ -15,6 +15,7 @@ import (
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 	"consilium/organ/policy"
+	"consilium/protocols/match"
 )
 
 // A match is asked of lists by a policy, in place of an analysis of a table's rows.
@@ -54,6 +55,7 @@ type matchPlan struct {
 	told   map[string][]Output
 	words  []string          // how it may end but for ok, in the order of their precedence
 	why    map[string]string // explanations of words that mean something of their own here
+	next   *nextRow          // in place of kind: one row of a run of before
 }
 
 // reason explains how a match ended.
@@ -104,11 +106,26 @@ type listShares struct {
 type matchOutputs struct {
 	office map[string]rss.Vec            // by Plan.revealed
 	sites  map[string]map[string]rss.Vec // by site, and matchPlan.told
+	kept   *match.Rows                   // what the parties keep, to be revealed row by row; nil: nothing
 }
 
 // planMatch is PlanJob for a match.
 func planMatch(j *job.Job, r *job.Roster) (*Plan, error) {
-	kind := matchKinds()[j.Analysis]
+	p, err := newMatch(j, r)
+	if err != nil {
+		return nil, err
+	}
+	if p.match.kind, err = matchKinds()[j.Analysis](p, j, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", j.Analysis, err)
+	}
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", j.Analysis, err)
+	}
+	return p, checkPresent(r, j, slices.Concat(r.Parties, p.matchSites()))
+}
+
+// newMatch begins the plan of a match of a list by its policy.
+func newMatch(j *job.Job, r *job.Roster) (*Plan, error) {
 	switch {
 	case j.Engine != job.EngineShares:
 		return nil, fmt.Errorf("%s is of engine shares; say engine: shares", j.Analysis)
@@ -126,14 +143,7 @@ func planMatch(j *job.Job, r *job.Roster) (*Plan, error) {
 	if m.policy, err = PolicyOf(r, d.List.Policy); err != nil {
 		return nil, err
 	}
-	p := &Plan{Analysis: j.Analysis, Engine: j.Engine, Dataset: d, match: m}
-	if m.kind, err = kind(p, j, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", j.Analysis, err)
-	}
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", j.Analysis, err)
-	}
-	return p, checkPresent(r, j, slices.Concat(r.Parties, p.matchSites()))
+	return &Plan{Analysis: j.Analysis, Engine: j.Engine, Dataset: d, match: m}, nil
 }
 
 // lists names the datasets that are lists.
@@ -151,20 +161,28 @@ func lists(r *job.Roster) []string {
 // day to which dates count.
 func (m *matchPlan) matchArgs(args *job.Args) error {
 	hash, day := args.String(ArgPolicy), args.String(ArgDay)
-	if err := args.Err(); err != nil {
+	err := args.Err()
+	if err == nil {
+		err = m.isPolicy(hash)
+	}
+	if err != nil {
 		return err
 	}
-	if hash != m.policy.Hash.String() {
-		return fmt.Errorf("argument policy is %.64q: give the hash of the list's policy %s, which is %s", hash, m.policy.Name, m.policy.Hash)
-	}
-	var err error
 	if m.day, err = time.Parse(time.DateOnly, day); err != nil {
 		return fmt.Errorf("argument day is %.20q: write it as 2024-01-31", day)
 	}
 	return nil
 }
 
-// reads adds what a side of a list puts in at all its sites.
+// isPolicy holds an argument against the list's policy.
+func (m *matchPlan) isPolicy(hash string) error {
+	if hash != m.policy.Hash.String() {
+		return fmt.Errorf("argument policy is %.64q: give the hash of the list's policy %s, which is %s", hash, m.policy.Name, m.policy.Hash)
+	}
+	return nil
+}
+
+// readsList adds what a side of a list puts in at all its sites.
 func (p *Plan) readsList(d *job.Dataset, side job.Side, columns []policy.InputInfo) {
 	for _, s := range d.Sites {
 		p.match.inputs = append(p.match.inputs, &listInput{site: s.Node, dataset: d.Name, side: side, rows: s.Rows, columns: columns})
@@ -185,7 +203,7 @@ const maxDays = 1
 
 // CheckClock refuses a match for another day than the node's own.
 func (p *Plan) CheckClock(now time.Time) error {
-	if p.match == nil {
+	if p.match == nil || p.match.next != nil {
 		return nil
 	}
 	today := now.UTC().Truncate(24 * time.Hour)
@@ -195,8 +213,11 @@ func (p *Plan) CheckClock(now time.Time) error {
 	return nil
 }
 
-// matchSites are the sites that put rows in, each once.
+// matchSites are the sites that put rows in, or are told of a run's next row, each once.
 func (p *Plan) matchSites() []string {
+	if p.match.next != nil {
+		return p.match.next.hospitals
+	}
 	var names []string
 	for _, in := range p.match.inputs {
 		if !slices.Contains(names, in.site) {
@@ -209,6 +230,9 @@ func (p *Plan) matchSites() []string {
 // match is this node's part in a match: its share of the result, if it is a party, and
 // what it keeps of the run, if it is a site.
 func (w *work) match(s *mpc.Session) (*job.SealedShare, Change) {
+	if w.plan.match.next != nil {
+		return w.nextRow(s)
+	}
 	run := w.newMatchRun()
 	own := w.readLists(s, run)
 	w.commit(s.Step(stepCommit), run)
@@ -219,13 +243,15 @@ func (w *work) match(s *mpc.Session) (*job.SealedShare, Change) {
 	}
 	told := w.tell(s, out)
 	var share *job.SealedShare
+	var kept changes
 	if w.isParty() && s.Err() == nil {
 		share = w.sealMatch(s, run.Commitments, out)
+		kept.add(w.keepRows(s, run.Commitments, out.kept))
 	}
-	if !w.isSite() || s.Err() != nil {
-		return share, nil
+	if w.isSite() && s.Err() == nil {
+		kept.add(w.keepRun(s, run, told))
 	}
-	return share, w.keepRun(s, run, told)
+	return share, kept.one()
 }
 
 // sealLists shares out the rows of every site.
@@ -296,34 +322,49 @@ const commitmentsOutput = "commitments"
 
 // sealMatch seals this party's share to the recipient, as reveal does.
 func (w *work) sealMatch(s *mpc.Session, commitments []Commitment, out *matchOutputs) *job.SealedShare {
-	to := w.recipientKey(s)
-	if s.Err() != nil {
-		return nil
-	}
-	_, kdf, aead := suite()
 	share := &job.SealedShare{Party: w.Self, Session: w.session, Outputs: []job.SealedOutput{
 		{Name: commitmentsOutput, Ciphertext: commitmentBytes(commitments)},
 	}}
-	for _, o := range w.plan.revealed() {
-		x := out.office[o.Name]
-		if x.Len() != o.Len {
-			s.Fail(fmt.Errorf("%s gives %d elements of %s, its plan has %d", w.plan.Analysis, x.Len(), o.Name, o.Len))
-			return nil
-		}
-		sealed, err := hpke.Seal(to, kdf, aead, job.SealInfo(w.id, w.session, w.Self, o.Name), encodeShare(x))
-		if err != nil {
-			s.Fail(fmt.Errorf("seal output %s: %w", o.Name, err))
-			return nil
-		}
-		share.Outputs = append(share.Outputs, job.SealedOutput{Name: o.Name, Ciphertext: sealed})
+	w.sealOffice(s, share, out)
+	if s.Err() != nil {
+		return nil
 	}
 	share.Sign(w.id, w.Key)
 	return share
 }
 
+// sealOffice seals what is revealed of a match to the recipient.
+func (w *work) sealOffice(s *mpc.Session, share *job.SealedShare, out *matchOutputs) {
+	to := w.recipientKey(s)
+	for _, o := range w.plan.revealed() {
+		x := out.office[o.Name]
+		if x.Len() != o.Len {
+			s.Fail(fmt.Errorf("%s gives %d elements of %s, its plan has %d", w.plan.Analysis, x.Len(), o.Name, o.Len))
+		}
+		w.sealTo(s, to, share, o.Name, encodeShare(x))
+	}
+}
+
+// sealTo adds an output that is sealed to the recipient.
+func (w *work) sealTo(s *mpc.Session, to hpke.PublicKey, share *job.SealedShare, name string, plain []byte) {
+	if s.Err() != nil {
+		return
+	}
+	_, kdf, aead := suite()
+	sealed, err := hpke.Seal(to, kdf, aead, job.SealInfo(w.id, w.session, w.Self, name), plain)
+	if err != nil {
+		s.Fail(fmt.Errorf("seal output %s: %w", name, err))
+		return
+	}
+	share.Outputs = append(share.Outputs, job.SealedOutput{Name: name, Ciphertext: sealed})
+}
+
 // openMatch opens what the parties sealed to the recipient.
 func (b *binding) openMatch(key hpke.PrivateKey, ordered []*job.SealedShare) (Opened, error) {
 	opened := Opened{jobOutput: {new(big.Int).SetBytes(b.id[:])}}
+	if b.plan.match.next != nil {
+		return opened, b.openNext(key, ordered, opened)
+	}
 	commitments := ordered[0].Outputs[0].Ciphertext
 	for _, share := range ordered[1:] {
 		if !bytes.Equal(share.Outputs[0].Ciphertext, commitments) {
@@ -336,24 +377,29 @@ func (b *binding) openMatch(key hpke.PrivateKey, ordered []*job.SealedShare) (Op
 	for c := range slices.Chunk(commitments, len(job.Hash{})) {
 		opened[commitmentsOutput] = append(opened[commitmentsOutput], new(big.Int).SetBytes(c))
 	}
+	return opened, b.openOffice(key, ordered, 1, opened)
+}
+
+// openOffice opens what sealOffice sealed, from the first of the shares' outputs on.
+func (b *binding) openOffice(key hpke.PrivateKey, ordered []*job.SealedShare, first int, opened Opened) error {
 	for i, o := range b.plan.revealed() {
 		parts := make([]rss.Vec, len(ordered))
 		for role, share := range ordered {
-			plain, err := b.openSealed(key, share.Party, o.Name, share.Outputs[i+1].Ciphertext)
+			plain, err := b.openSealed(key, share.Party, o.Name, share.Outputs[first+i].Ciphertext)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if parts[role], err = decodeParts[ring.Vec64](plain, o.Len); err != nil {
-				return nil, fmt.Errorf("output %s of %s has the wrong length: %w", o.Name, share.Party, err)
+				return fmt.Errorf("output %s of %s has the wrong length: %w", o.Name, share.Party, err)
 			}
 		}
 		total, err := join(b.roster.Parties, parts)
 		if err != nil {
-			return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			return fmt.Errorf("output %s: %w", o.Name, err)
 		}
 		opened[o.Name] = bigs(total)
 	}
-	return opened, nil
+	return nil
 }
 
 func bigs(v ring.Vec64) []*big.Int {
@@ -366,6 +412,9 @@ func bigs(v ring.Vec64) []*big.Int {
 
 // finishMatch reads the status, and the rows where it is ok.
 func (p *Plan) finishMatch(opened Opened) (*Result, error) {
+	if k := p.match.next; k != nil {
+		return k.finishNext(p, opened)
+	}
 	for _, o := range p.revealed() {
 		if len(opened[o.Name]) != o.Len {
 			return nil, fmt.Errorf("the opened result lacks %s", o.Name)
@@ -407,6 +456,9 @@ func (p *Plan) commitmentsIn(opened Opened) []Commitment {
 // matchStatement is Statement for a match.
 func (p *Plan) matchStatement(j *job.Job, r *job.Roster) []string {
 	m := p.match
+	if m.next != nil {
+		return append(m.next.saysNext(p, r), p.computedBy(j, r), everybodySees)
+	}
 	lines := []string{"Or nothing but one of these words: " + strings.Join(m.words, ", ") + "."}
 	lines = append(lines, m.kind.says(p, r)...)
 	if r.Disclosure.MinCount > 0 {

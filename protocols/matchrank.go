@@ -55,9 +55,17 @@ type rankRun struct {
 	donors       string // the list that has it
 	donorAt      string // the site of the list; empty: its only one
 	all          bool
+	next         bool     // rows are kept by the parties, and revealed one at a time
 	office, rows []string // columns that are revealed to the office and to each hospital
 	hospitals    []string
+	before       int // ranks that come before the first row
 }
+
+// How a run's rows are revealed.
+const (
+	revealList = "list"
+	revealNext = "next"
+)
 
 // maxCandidates bounds the memory of a run.
 const maxCandidates = 1 << 20
@@ -89,11 +97,14 @@ func planRank(p *Plan, j *job.Job, r *job.Roster) (matchKind, error) {
 		return nil, errors.New("arguments top and all exclude each other: give one of them")
 	case k.k < 1:
 		return nil, errors.New("argument top is no whole number from 1 on: give how many candidates to rank, or all: true")
-	case reveal != "list":
-		return nil, &Unsupported{What: fmt.Sprintf("reveal: %.32q", reveal), Hint: "it has reveal: list"}
+	case reveal != revealList && reveal != revealNext:
+		return nil, fmt.Errorf("argument reveal is %.32q: %s", reveal, job.Near(reveal, []string{revealList, revealNext}))
+	case reveal == revealNext && len(m.policy.Refusals) == 0:
+		return nil, fmt.Errorf("reveal: next offers ranks one at a time, and policy %s does not say by which codes an offer may be refused: have refusals added to it, or leave out reveal", m.policy.Name)
 	case total > maxCandidates:
 		return nil, fmt.Errorf("dataset %s declares %d rows: at most %d are matched", p.Dataset.Name, total, maxCandidates)
 	}
+	k.next = reveal == revealNext
 	if k.k = min(k.k, total); k.all {
 		k.k = total
 	}
@@ -128,33 +139,52 @@ func (k *rankRun) addDonor(p *Plan, r *job.Roster) error {
 	return nil
 }
 
+// entitled reads the policy's entitlement, and which hospitals there are.
+func (k *rankRun) entitled(p *Plan) error {
+	entitlement := p.match.policy.Entitlement
+	for who, columns := range map[string][]string{"the office": entitlement.Office, "hospitals": entitlement.Hospital} {
+		if !slices.Contains(columns, columnSequence) {
+			return fmt.Errorf("policy %s does not entitle %s to the sequence, and rows come in their places", p.match.policy.Name, who)
+		}
+	}
+	k.office, k.rows = revealedColumns(entitlement.Office), revealedColumns(entitlement.Hospital)
+	for _, s := range p.Dataset.Sites {
+		k.hospitals = append(k.hospitals, s.Node)
+	}
+	return nil
+}
+
 // outputs says what the recipient and every hospital learn.
 func (k *rankRun) outputs(p *Plan) error {
 	m := p.match
 	m.words = []string{statusDuplicates, statusTiers, statusNobody}
-	entitlement := m.policy.Entitlement
-	for who, columns := range map[string][]string{"the office": entitlement.Office, "hospitals": entitlement.Hospital} {
-		if !slices.Contains(columns, columnSequence) {
-			return fmt.Errorf("policy %s does not entitle %s to the sequence, and rows come in their places", m.policy.Name, who)
-		}
+	if err := k.entitled(p); err != nil {
+		return err
 	}
-	k.office, k.rows = revealedColumns(entitlement.Office), revealedColumns(entitlement.Hospital)
+	columns := k.office
+	if k.next {
+		columns = k.columns()
+	}
+	if n := k.k * len(columns); n > MaxElements {
+		return fmt.Errorf("%d rows of %d columns are %d numbers, at most %d can be revealed: ask for the top %d", k.k, len(columns), n, MaxElements, MaxElements/len(columns))
+	}
+	for _, s := range p.Dataset.Sites {
+		m.told[s.Node] = []Output{{outputDuplicates, s.Rows}}
+	}
+	if k.next {
+		p.Reveals = []string{"whether there is a ranked list, and nothing of any row: each is revealed by " + MatchNext}
+		return nil
+	}
 	for _, name := range k.office {
 		p.Outputs = append(p.Outputs, Output{name, k.k})
 	}
-	if n := k.k * len(k.office); n > MaxElements {
-		return fmt.Errorf("%d rows of %d columns are %d numbers, at most %d can be revealed: ask for the top %d", k.k, len(k.office), n, MaxElements, MaxElements/len(k.office))
-	}
 	for _, s := range p.Dataset.Sites {
-		k.hospitals = append(k.hospitals, s.Node)
-		told := []Output{{outputDuplicates, s.Rows}}
 		for _, name := range k.rows {
-			told = append(told, Output{name, k.k})
+			m.told[s.Node] = append(m.told[s.Node], Output{name, k.k})
 		}
-		m.told[s.Node] = told
 	}
 	p.Reveals = []string{
-		fmt.Sprintf("of the %s for donor %s: %s", k.best(), k.donor, strings.Join(entitlement.Office, ", ")),
+		fmt.Sprintf("of the %s for donor %s: %s", k.best(), k.donor, strings.Join(m.policy.Entitlement.Office, ", ")),
 		"how many candidates that is, if there are fewer",
 	}
 	return nil
@@ -202,7 +232,15 @@ func (k *rankRun) compute(s *mpc.Session, p *Plan, in []*listShares) *matchOutpu
 	if s.Err() != nil {
 		return nil
 	}
-	out := &matchOutputs{office: rowValues(rows, k.office), sites: map[string]map[string]rss.Vec{}}
+	out := &matchOutputs{sites: map[string]map[string]rss.Vec{}}
+	if k.next {
+		out.office, out.kept = map[string]rss.Vec{statusOutput: status}, rows
+		for i, name := range k.hospitals {
+			out.sites[name] = map[string]rss.Vec{outputDuplicates: flags[i]}
+		}
+		return out
+	}
+	out.office = rowValues(rows, k.office)
 	out.office[statusOutput] = status
 	every := make([]int, len(list.Sites))
 	for i := range every {
@@ -257,7 +295,7 @@ func (k *rankRun) read(p *Plan, columns []string, opened Opened) ([]rankedRow, e
 		case ranked.Cmp(big.NewInt(1)) != 0:
 			return nil, errImpossible
 		}
-		row := rankedRow{columnSequence: int64(i) + 1}
+		row := rankedRow{columnSequence: int64(k.before+i) + 1}
 		for _, name := range columns[1:] {
 			v, err := k.value(p, name, opened[name][i].Int64())
 			if err != nil {
@@ -343,6 +381,9 @@ func cellText(v any) string {
 
 // finish implements matchKind.
 func (k *rankRun) finish(p *Plan, opened Opened) (*Result, error) {
+	if k.next {
+		return k.finishKept(p, opened), nil
+	}
 	entitlement := p.match.policy.Entitlement.Office
 	rows, err := k.read(p, k.office, opened)
 	if err != nil {
@@ -372,6 +413,12 @@ func (k *rankRun) finishSite(p *Plan, _ *MatchRun, opened Opened) (*Result, erro
 	if twice := duplicatesIn(opened); twice != nil {
 		return twice, nil
 	}
+	if k.next {
+		return &Result{Status: statusOK, Value: map[string]any{"donor": k.donor, "reveal": revealNext, "rows": []any{}}, Tables: []Table{{
+			Title: "List for donor " + k.donor,
+			Notes: []string{"No own row is on the list more than once. Own candidates are offered one at a time, when it is their turn."},
+		}}}, nil
+	}
 	entitlement := p.match.policy.Entitlement.Hospital
 	rows, err := k.read(p, k.rows, opened)
 	if err != nil {
@@ -391,9 +438,13 @@ func (k *rankRun) says(p *Plan, r *job.Roster) []string {
 		sites = append(sites, fmt.Sprintf("%s (%d rows)", s.Node, s.Rows))
 	}
 	donor := p.match.inputs[len(p.match.inputs)-1]
+	told := fmt.Sprintf("Every hospital of the list learns of its own candidates alone, if they are among those rows: %s; and which of its own rows are on the list more than once. It receives as many bytes whatever the run gives.", strings.Join(p.match.policy.Entitlement.Hospital, ", "))
+	if k.next {
+		told = k.saysKept()
+	}
 	return []string{
 		fmt.Sprintf("Donor %s of list %s at %s is matched against list %s at %s.", k.donor, k.donors, donor.site, p.Dataset.Name, strings.Join(sites, ", ")),
-		fmt.Sprintf("Every hospital of the list learns of its own candidates alone, if they are among those rows: %s; and which of its own rows are on the list more than once. It receives as many bytes whatever the run gives.", strings.Join(p.match.policy.Entitlement.Hospital, ", ")),
+		told,
 		fmt.Sprintf("Of the donor, %s puts in one row: nobody else learns anything of it but by the rows above, and its label, which stands in the question.", people(r, []string{donor.site})),
 	}
 }

@@ -28,31 +28,35 @@ type registry struct {
 	*study
 	files map[string][]string // by list, the nodes' files
 	runs  []*keptRuns         // by node
+	rows  []*partyRows        // by node
+	other *job.Identity       // another client
+	to    []byte              // its recipient key
 }
 
 const matchDay = "2025-01-02"
 
 // keptRuns keeps runs in memory.
 type keptRuns struct {
-	mu   sync.Mutex
-	runs []*MatchRun
+	mu      sync.Mutex
+	runs    []*MatchRun
+	offers  []*Offer
+	answers []*job.Answer
 }
 
-type keptRun struct {
-	to  *keptRuns
-	run *MatchRun
+// onCommit is a change in memory.
+type onCommit func() error
+
+func (c onCommit) Commit() error { return c() }
+func (onCommit) Discard()        {}
+
+func (k *keptRuns) Keep(run *MatchRun) (Change, error) {
+	return onCommit(func() error {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.runs = append(k.runs, run)
+		return nil
+	}), nil
 }
-
-func (k *keptRuns) Keep(run *MatchRun) (Change, error) { return &keptRun{k, run}, nil }
-
-func (k *keptRun) Commit() error {
-	k.to.mu.Lock()
-	defer k.to.mu.Unlock()
-	k.to.runs = append(k.to.runs, k.run)
-	return nil
-}
-
-func (k *keptRun) Discard() {}
 
 // shippedPolicy is a policy that comes with the program.
 func shippedPolicy(t testing.TB, name string) *policy.Policy {
@@ -73,7 +77,15 @@ func shippedPolicy(t testing.TB, name string) *policy.Policy {
 func newRegistry(t testing.TB, p *policy.Policy, spare int, lists map[string]job.Side, files map[string][]string) *registry {
 	t.Helper()
 	r := &registry{files: files}
+	var err error
+	if r.other, err = job.NewIdentity("elsewhere", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, r.to, err = job.NewRecipientKey(); err != nil {
+		t.Fatal(err)
+	}
 	r.study = newStudy(t, func(roster *job.Roster) {
+		roster.Clients = append(roster.Clients, job.Client{Name: "elsewhere", Organisation: "Another office", Certificate: r.other.Certificate, Recipient: r.to})
 		roster.Policies = []job.Policy{{Name: p.Name, Text: string(p.Canonical())}}
 		for name, side := range lists {
 			d := job.Dataset{Name: name, List: job.List{Policy: p.Name, Side: side}}
@@ -89,7 +101,7 @@ func newRegistry(t testing.TB, p *policy.Policy, spare int, lists map[string]job
 		r.data[name] = make([]SiteData, studyNodes)
 	}
 	for range studyNodes {
-		r.runs = append(r.runs, &keptRuns{})
+		r.runs, r.rows = append(r.runs, &keptRuns{}), append(r.rows, &partyRows{runs: map[job.Hash][]byte{}})
 	}
 	return r
 }
@@ -133,6 +145,7 @@ func (r *registry) match(analysis, dataset, args string) *trial {
 		if len(plan.ListsAt(task.Self)) > 0 {
 			task.List, task.Runs = nodeLists{r, i}, r.runs[i]
 		}
+		task.Rows = r.rows[i]
 	}
 	return tr
 }
@@ -321,11 +334,19 @@ func TestMatchRankFindsDuplicates(t *testing.T) {
 // sent returns what a match sends under fixed seeds.
 func (r *registry) sent(analysis, dataset, args string) memnet.Transcript {
 	r.t.Helper()
-	tr := r.match(analysis, dataset, args)
+	return r.sentBy(r.match(analysis, dataset, args))
+}
+
+// sentBy returns what a trial sends under fixed seeds.
+func (r *registry) sentBy(tr *trial) memnet.Transcript {
+	r.t.Helper()
 	tasks := tr.tasks(memnet.NewNetwork(studyNodes, 0, memnet.Hooks{}))
 	world := memnet.New(memnet.Config{N: studyNodes, Names: r.roster.Roster.Names(), Seed: 7})
 	r.must(world.Run(func(session *mpc.Session) error {
 		task := tasks[session.Self()]
+		if !tr.takesPart(tr.signed, int(session.Self())) {
+			return nil
+		}
 		b, err := tr.binding(task)
 		if err != nil {
 			return err
@@ -334,8 +355,11 @@ func (r *registry) sent(analysis, dataset, args string) memnet.Transcript {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(w.members(), w.self) {
-			w.match(session)
+		if !slices.Contains(w.members(), w.self) {
+			return nil
+		}
+		if _, change := w.match(session); change != nil {
+			change.Discard()
 		}
 		return session.Err()
 	}))
@@ -365,7 +389,7 @@ func TestMatchRankIsRefused(t *testing.T) {
 		{`{"donors":"kidney","donor":"D01"}`, "no list of donors"},
 		{`{"donors":"donors","donor":"D01","top":0}`, "argument top"},
 		{`{"donors":"donors","donor":"D01","top":2,"all":true}`, "exclude each other"},
-		{`{"donors":"donors","donor":"D01","reveal":"next"}`, "is not in this version"},
+		{`{"donors":"donors","donor":"D01","reveal":"some"}`, "argument reveal"},
 		{`{"donors":"donors","donor":"D01","best":3}`, `argument "best"`},
 	} {
 		j := r.job(ask{"kidney", "match.rank", "", fmt.Sprintf(`{"policy":%q,"day":%q,%s`, r.roster.Roster.Policies[0].Hash(), matchDay, c.args[1:])})

@@ -33,8 +33,9 @@ type siteReplayer interface {
 // against what the recipient opened: every input must be the one that its site had
 // committed to before anything was shared, and the result the same to the last row.
 // Of a match that draws among equals at random the result must be one that its inputs can
-// give. Runs are those that the sites of the match keep, in any order.
-func (p *Plan) Replay(ctx context.Context, opened Opened, runs []*MatchRun) (*Result, error) {
+// give. Runs are those that the sites of the match keep, in any order. Of a run that is
+// revealed one rank at a time ranks are those that its office has opened, in order.
+func (p *Plan) Replay(ctx context.Context, opened Opened, runs []*MatchRun, ranks ...Revealed) (*Result, error) {
 	if p.match == nil {
 		return nil, fmt.Errorf("%s is no match: only matches are replayed", p.Analysis)
 	}
@@ -71,7 +72,10 @@ func (p *Plan) Replay(ctx context.Context, opened Opened, runs []*MatchRun) (*Re
 	if status != result.Status {
 		return nil, fmt.Errorf("the run ended as %q and its inputs give %q: it is not what the sites put in", result.Status, status)
 	}
-	told := result.Value.(map[string]any)["rows"].([]any)
+	if p.KeepsRows() {
+		return result, checkRanks(ranks, rows)
+	}
+	told := rowsOf(result)
 	for i := range max(len(told), len(rows)) {
 		if i >= len(told) || i >= len(rows) || !reflect.DeepEqual(told[i], rows[i]) {
 			return nil, fmt.Errorf("row %d of the run is not what its inputs give", i+1)

@@ -58,6 +58,11 @@ type MatchInput struct {
 type MatchRuns interface {
 	// Keep writes what this node keeps of a run. It is durable from Commit on.
 	Keep(run *MatchRun) (Change, error)
+	// KeepOffer writes what this site was told of a rank, in place of what it was told of
+	// it before. It is durable from Commit on.
+	KeepOffer(o *Offer) (Change, error)
+	// Answer returns this site's answer to a rank of a run, or nil.
+	Answer(run job.Hash, sequence int) *job.Answer
 }
 
 // nonceSize is the size of a commitment's nonce, in bytes.

@@ -21,6 +21,9 @@ func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
 	if j.Analysis == ScoreName {
 		return planScore(j, r)
 	}
+	if j.Analysis == MatchNext {
+		return planNext(j, r)
+	}
 	if _, ok := matchKinds()[j.Analysis]; ok {
 		return planMatch(j, r)
 	}

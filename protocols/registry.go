@@ -56,6 +56,7 @@ func Lookup(name string) (Analysis, error) {
 	for _, c := range custodies() { // PlanJob has these
 		known = append(known, c.name())
 	}
+	known = append(known, MatchNext)
 	known = append(known, slices.Sorted(maps.Keys(matchKinds()))...)
 	return nil, fmt.Errorf("there is no analysis %.64q: %s", name, job.Near(name, known))
 }

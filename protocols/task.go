@@ -28,8 +28,12 @@ type Task struct {
 	// List is this site's own rows of lists; nil when the job reads none here: see
 	// Plan.Lists.
 	List ListData
-	// Runs keeps what a match leaves at this site; nil where List is.
+	// Runs keeps what a match leaves at this site, and knows its answers to offers; nil
+	// where the node is no site of a match.
 	Runs MatchRuns
+	// Rows keeps what a party needs of matches whose ranks are revealed one at a time; nil
+	// of any other job.
+	Rows KeptRows
 	// Vault is what this node keeps of the dataset under engine mhe; nil when it keeps
 	// nothing.
 	Vault Vault
@@ -149,7 +153,10 @@ func (t *Task) work(b *binding) (*work, error) {
 	if needs := w.isSite() && b.plan.ReadsRows(); needs != (t.Data != nil) {
 		return nil, fmt.Errorf("%s: the roster and this node disagree on whether it holds rows of dataset %s; compare the roster's sites with the node's own datasets", t.Self, b.plan.Dataset.Name)
 	}
-	if reads := w.isSite() && b.plan.match != nil; reads != (t.List != nil && t.Runs != nil) {
+	if b.plan.KeepsRows() && w.isParty() && t.Rows == nil {
+		return nil, fmt.Errorf("%s: nothing keeps the rows of runs here", t.Self)
+	}
+	if site := w.isSite() && b.plan.match != nil; site != (t.Runs != nil) || (site && len(b.plan.lists) > 0) != (t.List != nil) {
 		return nil, fmt.Errorf("%s: the roster and this node disagree on whether it holds rows of the lists %s; compare the roster's sites with the node's own datasets", t.Self, strings.Join(b.plan.lists, ", "))
 	}
 	return w, nil

@@ -33,6 +33,9 @@ type File struct {
 
 	Entitlement Entitlement `yaml:"entitlement" json:"entitlement"`
 	Panel       *Panel      `yaml:"panel" json:"panel,omitempty"` // of policies that rank, optional
+
+	Offers   *Offers   `yaml:"offers" json:"offers,omitempty"`     // of ranks that are offered one at a time
+	Refusals []Refusal `yaml:"refusals" json:"refusals,omitempty"` // why an offer may be refused
 }
 
 // Table is public data that expressions look up: inline rows or a CSV file beside

@@ -201,7 +201,10 @@ func (f *File) checkTexts() error {
 	if len(f.Eligible) == 0 {
 		return errors.New("eligible is missing: say who may have the organ")
 	}
-	return f.checkPanel()
+	if err := f.checkPanel(); err != nil {
+		return err
+	}
+	return f.checkOffers()
 }
 
 // readTables checks all tables.

@@ -60,6 +60,12 @@ func (r *Rows) Of(s *mpc.Session, sites ...int) []*Rows {
 	return out
 }
 
+// NewRows puts rows together of what was kept of a result: which of them are rows, their
+// columns, and the number of the list's sites.
+func NewRows(ranked rss.Vec, columns []Column, sites int) *Rows {
+	return &Rows{Ranked: ranked, Columns: columns, sites: sites}
+}
+
 // Slice returns rows lo to hi-1. Local.
 func (r *Rows) Slice(s *mpc.Session, lo, hi int) *Rows {
 	return r.replace(func(x rss.Vec) rss.Vec { return rss.Slice(s, x, lo, hi) })
