@@ -16,15 +16,7 @@ import (
 // the one signed here to the last byte, every node must have accepted it under
 // its own signature, and every node that seals must have signed shares that agree.
 func (c *Conn) Result(ctx context.Context, signed *job.Signed) (*protocols.Result, error) {
-	j, err := signed.Verify()
-	if err != nil {
-		return nil, err
-	}
-	roster, err := c.client.rosterOf(j)
-	if err != nil {
-		return nil, err
-	}
-	f, err := c.Fetch(ctx, signed.ID())
+	roster, f, err := c.fetchOf(ctx, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -93,17 +85,10 @@ func (c *Client) opened(signed *job.Signed, roster *job.RosterFile, f *Fetched) 
 
 // Replay fetches and opens the result of a match as Result does, runs the match once
 // more in the clear from what its sites kept of it, and compares: see
-// protocols.Plan.Replay.
+// protocols.Plan.Replay. Of a run with reveal: next that is what was revealed so far,
+// which the result then tells.
 func (c *Conn) Replay(ctx context.Context, signed *job.Signed, runs []*protocols.MatchRun) (*protocols.Result, error) {
-	j, err := signed.Verify()
-	if err != nil {
-		return nil, err
-	}
-	roster, err := c.client.rosterOf(j)
-	if err != nil {
-		return nil, err
-	}
-	f, err := c.Fetch(ctx, signed.ID())
+	roster, f, err := c.fetchOf(ctx, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +96,17 @@ func (c *Conn) Replay(ctx context.Context, signed *job.Signed, runs []*protocols
 	if err != nil {
 		return nil, err
 	}
-	return plan.Replay(ctx, opened, runs)
+	var ranks []protocols.Revealed
+	if plan.KeepsRows() {
+		if ranks, err = c.Ranks(ctx, signed.ID()); err != nil {
+			return nil, err
+		}
+	}
+	result, err := plan.Replay(ctx, opened, runs, ranks...)
+	if err == nil && plan.KeepsRows() {
+		plan.AddRanks(result, ranks)
+	}
+	return result, err
 }
 
 // sameJob compares what came back with what was signed. Where they differ it

@@ -40,7 +40,7 @@ func (state matchRuns) Keep(run *protocols.MatchRun) (protocols.Change, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	c := &matchChange{path: path, written: path + ".new"}
+	c := &matchChange{path: path, written: path + newSuffix}
 	return c, job.WriteFile(c.written, append(b, '\n'), 0o600)
 }
 
@@ -61,22 +61,31 @@ func (c *matchChange) Discard() { _ = os.Remove(c.written) } // nobody looks for
 // ReadMatch reads what a match run left at a site from a node's state directory, by the
 // first digits of the run's id. The node may be running or not.
 func ReadMatch(state, prefix string) (*protocols.MatchRun, error) {
+	id, err := findMatch(state, prefix)
+	if err != nil {
+		return nil, err
+	}
+	return readMatch(state, id)
+}
+
+// findMatch finds the run of a state directory whose id begins so.
+func findMatch(state, prefix string) (job.Hash, error) {
 	prefix = strings.ToLower(prefix)
 	if len(prefix) < 4 || strings.Trim(prefix, "0123456789abcdef") != "" {
-		return nil, fmt.Errorf("%.70q is no run: give at least the first four hex digits of its id", prefix)
+		return job.Hash{}, fmt.Errorf("%.70q is no run: give at least the first four hex digits of its id", prefix)
 	}
 	ids, err := MatchRuns(state)
 	if err != nil {
-		return nil, err
+		return job.Hash{}, err
 	}
 	found := slices.DeleteFunc(ids, func(id job.Hash) bool { return !strings.HasPrefix(id.String(), prefix) })
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("%s keeps no match run that begins with %s: name the state directory of a site that took part", state, prefix)
+		return job.Hash{}, fmt.Errorf("%s keeps no match run that begins with %s: name the state directory of a site that took part", state, prefix)
 	case 1:
-		return readMatch(state, found[0])
+		return found[0], nil
 	}
-	return nil, fmt.Errorf("%d match runs begin with %s: give more digits", len(found), prefix)
+	return job.Hash{}, fmt.Errorf("%d match runs begin with %s: give more digits", len(found), prefix)
 }
 
 func readMatch(state string, id job.Hash) (*protocols.MatchRun, error) {

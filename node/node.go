@@ -25,6 +25,7 @@ type Node struct {
 	log     *slog.Logger
 	store   *store
 	vaults  *vault.Store // nil without a key
+	rows    *rowStore
 	net     *peer.Net
 	metrics *metrics
 	monitor *daemon.Monitor
@@ -88,6 +89,9 @@ func (n *Node) open() (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	if err := n.openVaults(); err != nil {
+		return err
+	}
+	if n.rows, err = openRows(n.config.State, n.vaultKey, n.log); err != nil {
 		return err
 	}
 	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, models: n.models, vaults: n.vaults, store: n.store, log: n.log}
@@ -210,7 +214,8 @@ func (n *Node) begin(ctx context.Context, record *Record, task *protocols.Task, 
 	log := n.log.With("job", record.Job.Short(), "session", session)
 	log.Info("job started", "signer", record.Signer, "analysis", j.Analysis, "dataset", j.Dataset)
 	n.launch(&run{
-		id: record.Job, task: task, confirm: confirm, session: session, dataset: j.Dataset, reads: plan.ReadsRows(), lists: n.data.holdsAny(plan.ListsAt(n.identity.Name)), began: now, log: log,
+		id: record.Job, task: task, confirm: confirm, session: session, dataset: j.Dataset, reads: plan.ReadsRows(),
+		lists: n.data.holdsAny(plan.ListsAt(n.identity.Name)), site: plan.MatchesAt(n.identity.Name), began: now, log: log,
 	})
 	return nil
 }

@@ -52,6 +52,7 @@ type run struct {
 	dataset          string
 	reads            bool // whether a site's file is read
 	lists            bool // whether lists are read here
+	site             bool // whether this node is a site of a match
 	began            time.Time
 	log              *slog.Logger
 }
@@ -102,8 +103,12 @@ func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedSha
 		}
 	}
 	if r.lists {
-		r.task.List, r.task.Runs = newSiteLists(n.data, r.log), matchRuns(n.config.State)
+		r.task.List = newSiteLists(n.data, r.log)
 	}
+	if r.site {
+		r.task.Runs = siteRuns{matchRuns(n.config.State), r.log}
+	}
+	r.task.Rows = n.rows
 	return r.task.Run(ctx)
 }
 

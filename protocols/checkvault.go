@@ -63,6 +63,11 @@ func (p *Plan) ListsAt(node string) []string {
 	return at
 }
 
+// MatchesAt tells whether a node is a site of a match: it puts in rows, or is told of some.
+func (p *Plan) MatchesAt(node string) bool {
+	return p.match != nil && slices.Contains(p.matchSites(), node)
+}
+
 // usesVault tells whether the job concerns what nodes keep of the dataset.
 func (p *Plan) usesVault() bool { return p.custody != nil || p.answers != nil }
 

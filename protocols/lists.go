@@ -125,6 +125,7 @@ const (
 	ArgDonors  = "donors"
 	ArgDonor   = "donor"
 	ArgDonorAt = "donor_at"
+	ArgReveal  = "reveal"
 )
 
 // MatchFile is the job of a match of a list: it fills in the list's policy and, where

@@ -221,6 +221,9 @@ func (k *nextRow) finishNext(p *Plan, opened Opened) (*Result, error) {
 		value["answered"] = answer.value(k.sequence-1, p.Dataset, policy)
 		t.Notes = append(t.Notes, answer.says(k.sequence-1, p.Dataset, policy))
 	}
+	if word == statusOK {
+		t.Notes = append(t.Notes, fmt.Sprintf("Its hospital answers by consilium match answer %s. Then: consilium match next %s", k.run.Short(), k.run.Short()))
+	}
 	result := &Result{Status: word, Reason: explanations[word], Value: value, Tables: []Table{t}}
 	if word != statusOK {
 		result.Reason, result.Tables = strings.Join(append(t.Notes, explanations[word]), " "), nil
@@ -235,6 +238,7 @@ func (k *nextRow) finishOffer(p *Plan, opened Opened) (mine bool, result *Result
 		return false, nil, err
 	}
 	t := rowTable(fmt.Sprintf("Match run %s, rank %d", k.run.Short(), k.sequence), p.match.policy.Entitlement.Hospital, rows)
+	t.Notes = []string{fmt.Sprintf("To answer: consilium match answer %s --accept, or --refuse CODE.", k.run.Short())}
 	if len(rows) == 0 {
 		t = Table{Title: t.Title, Notes: []string{"No own candidate."}}
 	}

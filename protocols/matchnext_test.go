@@ -271,7 +271,7 @@ func (r *registry) isReplayed(run job.Hash, ranks []Revealed) {
 	}
 	plan2, err := PlanJob(r.mustVerify(r.next(run, 1).signed), r.roster.Roster)
 	r.must(err)
-	table := RanksTable(plan2, ordered)
+	table := plan2.ranksTable(ordered)
 	if len(table.Rows) != 3 || table.Rows[0][len(table.Rows[0])-1] != "refused 811 patient or centre" || table.Rows[2][len(table.Rows[2])-1] != "accepted" {
 		t.Errorf("%v", table)
 	}

@@ -87,7 +87,7 @@ func planRank(p *Plan, j *job.Job, r *job.Roster) (matchKind, error) {
 		k.k = int(top.Num().Int64())
 	}
 	asked := args.Has("top")
-	reveal := args.OptionalString("reveal", "list")
+	reveal := args.OptionalString(ArgReveal, revealList)
 	if err := m.matchArgs(args); err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (p *Plan) Replay(ctx context.Context, opened Opened, runs []*MatchRun, rank
 	if p.KeepsRows() {
 		return result, checkRanks(ranks, rows)
 	}
-	told := rowsOf(result)
+	told := rowsTold(result)
 	for i := range max(len(told), len(rows)) {
 		if i >= len(told) || i >= len(rows) || !reflect.DeepEqual(told[i], rows[i]) {
 			return nil, fmt.Errorf("row %d of the run is not what its inputs give", i+1)

@@ -38,13 +38,25 @@ func InOrder(ranks []Revealed) ([]Revealed, error) {
 	return out, nil
 }
 
-// RanksTable puts the ranks of a run under each other, each with its answer as far as the
+// AddRanks adds to the result of a run with reveal: next what was revealed of it so far.
+func (p *Plan) AddRanks(result *Result, ranks []Revealed) {
+	all := []any{}
+	for _, r := range ranks {
+		all = append(all, r.Result.Value)
+	}
+	result.Value.(map[string]any)["ranks"] = all // of every match
+	if len(ranks) > 0 {
+		result.Tables = append(result.Tables, p.ranksTable(ranks))
+	}
+}
+
+// ranksTable puts the ranks of a run under each other, each with its answer as far as the
 // next rank brought it.
-func RanksTable(p *Plan, ranks []Revealed) Table {
+func (p *Plan) ranksTable(ranks []Revealed) Table {
 	entitlement := p.match.policy.Entitlement.Office
 	var rows []rankedRow
 	for _, r := range ranks {
-		for _, row := range rowsOf(r.Result) {
+		for _, row := range rowsTold(r.Result) {
 			rows = append(rows, row.(map[string]any))
 		}
 	}
@@ -57,14 +69,14 @@ func RanksTable(p *Plan, ranks []Revealed) Table {
 		}
 		t.Rows[i] = append(t.Rows[i], text)
 	}
-	if n := len(ranks); n > 0 && ranks[n-1].Result.Status != statusOK {
-		t.Notes = []string{ranks[n-1].Result.Reason}
+	if last := ranks[len(ranks)-1].Result; last.Status != statusOK {
+		t.Notes = []string{last.Reason}
 	}
 	return t
 }
 
-// rowsOf are the rows of a result of a match.
-func rowsOf(r *Result) []any {
+// rowsTold are the rows of a result of a match.
+func rowsTold(r *Result) []any {
 	value, _ := r.Value.(map[string]any)
 	rows, _ := value["rows"].([]any)
 	return rows
@@ -85,7 +97,7 @@ func answerText(r *Result) string {
 // clear.
 func checkRanks(ranks []Revealed, rows []any) error {
 	for i, r := range ranks {
-		switch told := rowsOf(r.Result); {
+		switch told := rowsTold(r.Result); {
 		case r.Result.Status == statusOK && (len(told) != 1 || i >= len(rows) || !reflect.DeepEqual(told[0], rows[i])):
 			return fmt.Errorf("rank %d of the run is not what its inputs give", i+1)
 		case r.Result.Status == statusExhausted && i < len(rows):

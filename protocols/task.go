@@ -156,7 +156,7 @@ func (t *Task) work(b *binding) (*work, error) {
 	if b.plan.KeepsRows() && w.isParty() && t.Rows == nil {
 		return nil, fmt.Errorf("%s: nothing keeps the rows of runs here", t.Self)
 	}
-	if site := w.isSite() && b.plan.match != nil; site != (t.Runs != nil) || (site && len(b.plan.lists) > 0) != (t.List != nil) {
+	if b.plan.MatchesAt(t.Self) != (t.Runs != nil) || (len(b.plan.ListsAt(t.Self)) > 0) != (t.List != nil) {
 		return nil, fmt.Errorf("%s: the roster and this node disagree on whether it holds rows of the lists %s; compare the roster's sites with the node's own datasets", t.Self, strings.Join(b.plan.lists, ", "))
 	}
 	return w, nil

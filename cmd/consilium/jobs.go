@@ -112,13 +112,14 @@ with 0 only when a result was opened, whatever its status.`,
   consilium jobs show 3f2a --json
   consilium jobs show 3f2a --plot survival.svg`,
 		Args: one("the first digits of a job's id"),
-		RunE: func(cmd *cobra.Command, args []string) error { return showJob(cmd, *dir, args[0], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return showJob(cmd, *dir, args[0], &f, nil) },
 	}
 	f.flags(cmd)
 	return cmd
 }
 
-func showJob(cmd *cobra.Command, dir, prefix string, f *format) error {
+// showJob prints a job and its result, to which more adds something, if it is not nil.
+func showJob(cmd *cobra.Command, dir, prefix string, f *format, more func(*client.Client, *client.Conn, *client.Stored, *protocols.Result) error) error {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -153,6 +154,9 @@ func showJob(cmd *cobra.Command, dir, prefix string, f *format) error {
 		return err
 	}
 	result, err := conn.Result(cmd.Context(), stored.Signed)
+	if err == nil && more != nil {
+		err = more(c, conn, stored, result)
+	}
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ stay secret-shared: the allocation office gets the ranked list, and each hospita
 rows of its own candidates. It finds exchange cycles among pairs likewise, and has a
 hospital told how many of a panel's donors one of its candidates could accept.`,
 		Example: `  consilium match rank --donor D01
+  consilium match next 3f2a91c07b55d014
+  consilium match answer 3f2a --node /etc/consilium/node/node.yaml --refuse 812
   consilium match exchange --list pairs --cycle 3
   consilium match cpra --hospital hospital-2 --candidate C017
   consilium match show 3f2a91c07b55d014
@@ -31,15 +33,15 @@ hospital told how many of a panel's donors one of its candidates could accept.`,
   consilium match replay 3f2a --inputs hospital-1 --inputs hospital-2 --inputs hospital-3`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(newMatchRankCommand(), newMatchExchangeCommand(), newMatchCPRACommand(), newMatchShowCommand(), newMatchReplayCommand())
+	cmd.AddCommand(newMatchRankCommand(), newMatchNextCommand(), newMatchAnswerCommand(), newMatchExchangeCommand(), newMatchCPRACommand(), newMatchShowCommand(), newMatchReplayCommand())
 	return cmd
 }
 
 type matchOptions struct {
 	runOptions
-	list, donors, donor, at, day string
-	top                          int
-	all                          bool
+	list, donors, donor, at, day, reveal string
+	top                                  int
+	all                                  bool
 }
 
 func newMatchRankCommand() *cobra.Command {
@@ -56,8 +58,12 @@ A candidate who is on the list at two hospitals ends the run without a list: the
 result is the word "duplicates", and those hospitals are told which of their rows it
 is. Dates count to today, unless --day says otherwise; nodes take a day's difference.
 
+With --reveal next nobody sees any row yet: consilium match next reveals one rank at a
+time, each after the hospital of the one before has answered.
+
 --list and --donors may be left out in a study that has one list of each.`,
 		Example: `  consilium match rank --donor D01
+  consilium match rank --donor D01 --reveal next
   consilium match rank --donor D01 --list kidney --donors donors --top 20
   consilium match rank --donor D01 --all --yes --csv > run.csv`,
 		Args: cobra.NoArgs,
@@ -72,6 +78,7 @@ is. Dates count to today, unless --day says otherwise; nodes take a day's differ
 	f.IntVar(&o.top, "top", 0, "how many candidates to rank (default 50)")
 	f.BoolVar(&o.all, "all", false, "rank the whole list")
 	f.StringVar(&o.day, "day", "", "the `day` to which dates count, such as 2025-01-31 (default: today)")
+	f.StringVar(&o.reveal, "reveal", "", "how rows are revealed: list, or next for one rank at a time (default list)")
 	return cmd
 }
 
@@ -112,6 +119,9 @@ func (o *matchOptions) rank(cmd *cobra.Command) error {
 	}
 	if o.day != "" {
 		args[protocols.ArgDay] = o.day
+	}
+	if o.reveal != "" {
+		args[protocols.ArgReveal] = o.reveal
 	}
 	file, err := protocols.MatchFile(r, protocols.MatchRank, o.list, args, time.Now())
 	if err != nil {
@@ -159,7 +169,7 @@ by the first digits of its id, which is that of its job.`,
 		Args: one("the first digits of a run's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if state == "" {
-				return showJob(cmd, o.client, args[0], &o.format)
+				return showJob(cmd, o.client, args[0], &o.format, addRanks(cmd))
 			}
 			return showMatch(cmd, state, args[0], &o.format)
 		},
@@ -193,6 +203,9 @@ func showMatch(cmd *cobra.Command, state, prefix string, f *format) error {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "This site learned nothing but that the run ended well.")
 		return err
 	}
+	if err := addOffers(state, run); err != nil {
+		return err
+	}
 	return f.print(cmd.OutOrStdout(), run.Job, run.Result)
 }
 
@@ -204,7 +217,8 @@ func newMatchReplayCommand() *cobra.Command {
 		Short: "Run a match again in the clear, from what its sites put in, and compare",
 		Long: `Replay is for an auditor with the office's keys to whom all sites of a run have given
 what they keep of it: the file matches/RUN.json in the state directory of each node,
-left in a directory of that form. It checks that each site shows what it had committed
+left in a directory of that form. Of a run with --reveal next it takes what was revealed
+so far, whose answers' signatures it checks. It checks that each site shows what it had committed
 to before anything was shared, and that the policy is the one of the run; runs the
 policy in the clear; and prints the list if it is the run's own to the last row.
 
