@@ -23,7 +23,7 @@ type Config struct {
 	VaultKey   string            `yaml:"vault_key"`   // key file of the vault; without one the node keeps nothing encrypted
 	Listen     string            `yaml:"listen"`      // host:port for links from other nodes
 	Metrics    string            `yaml:"metrics"`     // host:port of metrics and health, loopback only
-	Datasets   map[string]string `yaml:"datasets"`    // dataset name -> CSV or Parquet file
+	Datasets   map[string]string `yaml:"datasets"`    // dataset name -> CSV, Parquet or mapping file
 	Models     map[string]string `yaml:"models"`      // model name -> file: what this node scores patients by
 	Timeout    time.Duration     `yaml:"timeout"`     // of a single wait for a peer; 20s when left out
 	Deadline   time.Duration     `yaml:"deadline"`    // of a whole job; 10m when left out

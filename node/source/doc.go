@@ -12,6 +12,10 @@
 // the file has one column, and no row otherwise; the row numbers of errors count
 // rows in that sense, not lines.
 //
+// A mapping (package mapping) stands for a file: the records that it names are read
+// likewise into relations of a database of their own, and the answer of its query is
+// the file's rows.
+//
 // What must never happen here: a value of a record in an error or a log, text
 // of a job in SQL, a row that is silently left out or read twice.
 package source

@@ -30,9 +30,9 @@ type Source struct {
 }
 
 // Open looks at the file's header and binds its columns to the schema's. path
-// ends in .csv, .csv.gz or .parquet; declaredRows is what the roster declares
-// for this site, more than which the file must not have. Extra columns are
-// passed over, the records are not read yet. Close it after use.
+// ends in .csv, .csv.gz or .parquet, or in .yaml for a mapping; declaredRows is what
+// the roster declares for this site, more than which the file must not have. Extra
+// columns are passed over, the records are not read yet. Close it after use.
 func Open(ctx context.Context, path string, schema *job.Schema, declaredRows int) (*Source, error) {
 	s := &Source{path: path, name: filepath.Base(path), schema: schema, declared: declaredRows}
 	if declaredRows < 1 || declaredRows > maxRows {
@@ -41,7 +41,7 @@ func Open(ctx context.Context, path string, schema *job.Schema, declaredRows int
 	if err := schema.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	t, err := openTable(ctx, path)
+	t, err := openRows(ctx, path, schema)
 	if err != nil {
 		return nil, err
 	}
