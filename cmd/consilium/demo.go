@@ -27,7 +27,7 @@ import (
 )
 
 func newDemoCommand() *cobra.Command {
-	var keep bool
+	var keep, registry bool
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -35,9 +35,13 @@ func newDemoCommand() *cobra.Command {
 		Long: `demo makes a study of five hospitals with example data, starts its coordinator and
 its nodes as processes of their own, and asks ten questions. It prints each
 result beside the one that R computes over the pooled rows, and what each
-process saw. With --keep the study goes on running for you to try.`,
-		Example: "  consilium demo --keep",
-		Args:    cobra.NoArgs,
+process saw. With --keep the study goes on running for you to try.
+
+With --registry the study is an organ registry of four hospitals: waiting lists are
+matched against donors, each list beside the expected one, and kidneys exchanged.`,
+		Example: `  consilium demo --keep
+  consilium demo --registry --keep --dir my-registry`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
 				temp, err := os.MkdirTemp("", "consilium-demo-")
@@ -47,39 +51,42 @@ process saw. With --keep the study goes on running for you to try.`,
 				defer os.RemoveAll(temp)
 				dir = filepath.Join(temp, "study")
 			}
-			return runDemo(cmd.Context(), cmd.OutOrStdout(), dir, keep)
+			if registry {
+				return runDemo(cmd.Context(), cmd.OutOrStdout(), dir, keep, registryExample(), (*demo).matches)
+			}
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), dir, keep, analysisExample(), (*demo).questions)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the study running until Ctrl-C, and say what to try")
+	cmd.Flags().BoolVar(&registry, "registry", false, "make an organ registry, and match")
 	cmd.Flags().StringVar(&dir, "dir", "", "make the study here and leave it, instead of a temporary folder")
 	return cmd
 }
 
-func runDemo(ctx context.Context, out io.Writer, dir string, keep bool) (err error) {
+// runDemo makes an example's study, starts it, and asks what is asked of it.
+func runDemo(ctx context.Context, out io.Writer, dir string, keep bool, e example, ask func(*demo, context.Context) (ran, matched int, err error)) (err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Making keys, a roster and configuration for five hospitals, a coordinator and a researcher …")
-	layout, err := createExample(dir, nil)
+	fmt.Fprintln(out, "Making keys, a roster and configuration for the nodes, a coordinator and a researcher …")
+	layout, err := createExample(dir, e, nil)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Starting six processes …")
+	fmt.Fprintf(out, "Starting %d processes …\n", len(layout.Nodes)+1)
 	network, err := localnet.Start(ctx, exe, layout)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, network.Stop()) }()
 	d := &demo{out: out, layout: layout}
-	ran, matched, err := d.questions(ctx)
+	ran, matched, err := d.connected(ctx, ask)
 	if err != nil {
 		return err
 	}
 	if keep {
-		if err := d.keep(ctx, exe); err != nil {
-			return err
-		}
+		d.keep(ctx, exe, e)
 	}
 	fmt.Fprintf(out, "demo: %d jobs, %d match the reference\n", ran, matched)
 	if matched < ran {
@@ -98,11 +105,8 @@ type demo struct {
 	within func(id string) float64 // relative tolerance of a job's figures
 }
 
-// questions asks every example job and returns how many ran and how many agree.
-func (d *demo) questions(ctx context.Context) (ran, matched int, err error) {
-	if err := d.load(); err != nil {
-		return 0, 0, err
-	}
+// connected asks with a client of the study.
+func (d *demo) connected(ctx context.Context, ask func(*demo, context.Context) (ran, matched int, err error)) (ran, matched int, err error) {
 	if d.client, err = client.Load(d.layout.ClientDir()); err != nil {
 		return 0, 0, err
 	}
@@ -110,6 +114,14 @@ func (d *demo) questions(ctx context.Context) (ran, matched int, err error) {
 		return 0, 0, err
 	}
 	defer d.conn.Close()
+	return ask(d, ctx)
+}
+
+// questions asks every example job and returns how many ran and how many agree.
+func (d *demo) questions(ctx context.Context) (ran, matched int, err error) {
+	if err := d.load(); err != nil {
+		return 0, 0, err
+	}
 	jobs, err := filepath.Glob(filepath.Join(d.layout.Dir, "examples", "jobs", "*.yaml"))
 	if err != nil {
 		return 0, 0, err
@@ -275,20 +287,12 @@ func (d *demo) whoSaw(p *client.Prepared, before, after map[string]float64, took
 }
 
 // keep says what to try and waits for Ctrl-C.
-func (d *demo) keep(ctx context.Context, exe string) error {
-	c := d.layout.ClientDir()
-	fmt.Fprintf(d.out, `
-The study goes on running; Ctrl-C stops it. Try in another terminal:
-
-  export CONSILIUM_CLIENT=%s
-  %s datasets
-  %s run %s
-  %s jobs
-  curl http://%s/metrics
-  less %s
-
-`, c, exe, exe, filepath.Join(d.layout.Dir, "examples", "jobs", "02-pima-older.yaml"), exe,
-		d.layout.Nodes[0].Metrics, d.layout.Log(d.layout.Nodes[0].Name))
+func (d *demo) keep(ctx context.Context, exe string, e example) {
+	fmt.Fprintf(d.out, "\nThe study goes on running; Ctrl-C stops it. Try in another terminal:\n\n  cd %s\n", d.layout.Dir)
+	for _, command := range append(e.try, "jobs") {
+		fmt.Fprintf(d.out, "  %s %s\n", exe, command)
+	}
+	node := d.layout.Nodes[0]
+	fmt.Fprintf(d.out, "  curl http://%s/metrics\n  less %s\n\n", node.Metrics, d.layout.Log(node.Name))
 	<-ctx.Done()
-	return nil
 }

@@ -310,7 +310,7 @@ func (r *exchangeRun) check(ctx context.Context, pool string, cycle int, result 
 
 // own returns the rows that a hospital's node has kept of a run.
 func (r *exchangeRun) own(ctx context.Context, hospital int, run string) ([]map[string]any, error) {
-	kept, err := r.kept(ctx, filepath.Join(r.layout.Nodes[hospital-1].Dir, "state"), run)
+	kept, err := Kept(ctx, filepath.Join(r.layout.Nodes[hospital-1].Dir, "state"), run)
 	if err != nil {
 		return nil, err
 	}
@@ -329,9 +329,9 @@ func (r *exchangeRun) own(ctx context.Context, hospital int, run string) ([]map[
 	return out, nil
 }
 
-// kept reads a run from a node's state directory. A node may write it a moment after
-// the office has its result.
-func (r *exchangeRun) kept(ctx context.Context, state, run string) (*protocols.MatchRun, error) {
+// Kept reads a run from a node's state directory. A node may write it a moment after the
+// office has its result: until then Kept waits, as long as the context lets it.
+func Kept(ctx context.Context, state, run string) (*protocols.MatchRun, error) {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
