@@ -21,6 +21,7 @@ const (
 	domainSeal     = "consilium v1 seal"
 	domainManifest = "consilium v1 deposit manifest"
 	domainDataset  = "consilium v1 dataset"
+	domainSnapshot = "consilium v1 snapshot"
 	domainColumn   = "consilium v1 column"
 	domainAnswer   = "consilium v1 offer answer"
 )
@@ -104,6 +105,17 @@ func SignManifest(id Hash, d *Dataset, manifest []byte, key ed25519.PrivateKey) 
 // dataset in that job.
 func VerifyManifest(id Hash, d *Dataset, manifest []byte, key ed25519.PublicKey, sig []byte) bool {
 	return verify(key, manifestMessage(id, d, manifest), sig)
+}
+
+// SignSnapshot signs a version of what is deposited as shares, as the node that made it
+// with others has seen it: a name, the columns, and commitments to all components.
+func SignSnapshot(snapshot []byte, key ed25519.PrivateKey) []byte {
+	return ed25519.Sign(key, framed(domainSnapshot, snapshot))
+}
+
+// VerifySnapshot tells whether that is the node's signature of the version.
+func VerifySnapshot(snapshot []byte, key ed25519.PublicKey, sig []byte) bool {
+	return verify(key, framed(domainSnapshot, snapshot), sig)
 }
 
 func manifestMessage(id Hash, d *Dataset, manifest []byte) []byte {

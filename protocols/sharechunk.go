@@ -79,7 +79,7 @@ func expandBlock(seed mpc.Seed, column, rows int) *ShareBlock {
 
 // newBlock returns zeros.
 func newBlock(column, rows int) *ShareBlock {
-	b := &ShareBlock{Bits: make(ring.Words, ring.Stride(rows))}
+	b := &ShareBlock{Rows: rows, Bits: make(ring.Words, ring.Stride(rows))}
 	if column != PresentColumn {
 		b.Codes = make(ring.Vec64, rows)
 	}
@@ -90,13 +90,18 @@ func newBlock(column, rows int) *ShareBlock {
 func (b *ShareBlock) addSeed(seed mpc.Seed, column int) {
 	eachCoins(seed.Kept("codes "+strconv.Itoa(column)), b.Codes, ring.Vec64.AddBytes)
 	eachCoins(seed.Kept("bits "+strconv.Itoa(column)), b.Bits, ring.Words.AddBytes)
+	b.mask()
 }
 
 // subSeed takes it off.
 func (b *ShareBlock) subSeed(seed mpc.Seed, column int) {
 	eachCoins(seed.Kept("codes "+strconv.Itoa(column)), b.Codes, ring.Vec64.SubBytes)
 	eachCoins(seed.Kept("bits "+strconv.Itoa(column)), b.Bits, ring.Words.SubBytes)
+	b.mask()
 }
+
+// mask clears the bits past the last row.
+func (b *ShareBlock) mask() { ring.Planes{N: b.Rows, W: 1, Words: b.Bits}.Mask() }
 
 // partBytes is how much of a vector is at work at once: it stays in the cache.
 const partBytes = 32 << 10
@@ -130,7 +135,7 @@ type blockCommitment struct {
 func (c *blockCommitment) column(b *ShareBlock) {
 	h := sha256.New()
 	h.Write(c.salt[:])
-	fmt.Fprintf(h, "%d %d\x00", len(b.Codes), len(b.Bits))
+	fmt.Fprintf(h, "%d %d\x00", b.Rows, len(b.Codes))
 	hashWords(h, b.Codes)
 	hashWords(h, ring.Vec64(b.Bits))
 	c.columns = append(c.columns, h.Sum(nil))

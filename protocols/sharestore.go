@@ -123,8 +123,9 @@ type ShareHead struct {
 
 // ShareBlock is the explicit component of one column in one chunk.
 type ShareBlock struct {
+	Rows  int
 	Codes ring.Vec64 // 0 where missing; nil of PresentColumn
-	Bits  ring.Words // packed: where there is a value, or a row
+	Bits  ring.Words // packed: where there is a value, or a row; 0 past Rows
 }
 
 // ShareChange is a version that is being written.
@@ -138,8 +139,8 @@ type ShareChange interface {
 	// given, and may be called by several goroutines at once.
 	PutHead(k int, h *ShareHead) error
 	PutBlock(k, column int, b *ShareBlock) error
-	// Finish says what has been written, once, after every Put and before Commit. From
-	// the chunks before first on they are Base's.
+	// Finish says what has been written, once, after every Put and before Commit. The
+	// chunks before first are Base's.
 	Finish(v *ShareVersion, first int) error
 	// Confirm says, after Commit, that all have committed: what was in force before is
 	// removed.

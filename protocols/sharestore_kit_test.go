@@ -83,7 +83,7 @@ func (r *sharesReader) Block(k, column int) (*ShareBlock, error) {
 	if !ok {
 		return nil, errors.New("no such block")
 	}
-	return &ShareBlock{Codes: slices.Clone(b.Codes), Bits: slices.Clone(b.Bits)}, nil
+	return &ShareBlock{Rows: b.Rows, Codes: slices.Clone(b.Codes), Bits: slices.Clone(b.Bits)}, nil
 }
 
 func (r *sharesReader) Close() {
@@ -142,7 +142,7 @@ func (c *sharesChange) PutBlock(k, column int, b *ShareBlock) error {
 	if _, ok := c.next.blocks[[2]int{k, column}]; ok {
 		return errors.New("a block came twice")
 	}
-	c.next.blocks[[2]int{k, column}] = ShareBlock{slices.Clone(b.Codes), slices.Clone(b.Bits)}
+	c.next.blocks[[2]int{k, column}] = ShareBlock{b.Rows, slices.Clone(b.Codes), slices.Clone(b.Bits)}
 	return c.store.full
 }
 

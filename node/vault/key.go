@@ -59,3 +59,33 @@ func LoadKey(path string) (*Key, error) {
 	}
 	return nil, fmt.Errorf("%s: not a file of one X25519 identity of age: restore it from your copy", path)
 }
+
+// Wrap encrypts a short secret to the key, for the node's disk.
+func (k *Key) Wrap(secret []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, k.identity.Recipient())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(secret); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// Unwrap opens what Wrap has closed, of that many bytes. The caller erases it.
+func (k *Key) Unwrap(wrapped []byte, size int) ([]byte, error) {
+	r, err := age.Decrypt(bytes.NewReader(wrapped), k.identity)
+	if err != nil {
+		return nil, errors.New("not closed to this node's vault key")
+	}
+	secret, err := io.ReadAll(io.LimitReader(r, int64(size)+1))
+	if err != nil || len(secret) != size {
+		clear(secret)
+		return nil, errors.New("damaged")
+	}
+	return secret, nil
+}
