@@ -14,8 +14,9 @@ import (
 // keeping is a node that is asked to take its part in a job with what it keeps.
 type keeping struct {
 	*binding
-	self  string
-	vault Vault
+	self   string
+	vault  Vault
+	shares ShareStore
 }
 
 // CheckVault says why this node, self, cannot take its part in a planned job with what
@@ -23,7 +24,7 @@ type keeping struct {
 // node that has no key for one. It says nothing of the other nodes' vaults, which may
 // differ: that the job itself finds out.
 func CheckVault(j *job.Job, p *Plan, r *job.Roster, self string, v Vault) error {
-	n := &keeping{&binding{job: j, roster: r, plan: p}, self, v}
+	n := &keeping{&binding{job: j, roster: r, plan: p}, self, v, nil}
 	switch {
 	case !p.usesVault(), !n.isSite() && !slices.Contains(p.beside, self):
 		return nil
@@ -37,13 +38,26 @@ func CheckVault(j *job.Job, p *Plan, r *job.Roster, self string, v Vault) error 
 	return n.checkStored()
 }
 
+// CheckShares is CheckVault for what nodes keep as shares. The store is nil at a node that
+// has no vault key.
+func CheckShares(j *job.Job, p *Plan, r *job.Roster, self string, store ShareStore) error {
+	n := &keeping{&binding{job: j, roster: r, plan: p}, self, nil, store}
+	switch {
+	case !p.onShares(), !n.isSite() && !slices.Contains(r.Parties, self):
+		return nil
+	case store == nil:
+		return errNoVaultKey
+	}
+	return p.custody.check(n)
+}
+
 // errNoVaultKey says that a node can keep nothing.
-var errNoVaultKey = errors.New("this node has no vault key, and can keep neither a key of the sites nor what is deposited; its operator gives it one")
+var errNoVaultKey = errors.New("this node has no vault key, and can keep nothing of what is deposited, nor a key of the sites; its operator gives it one")
 
 // ReadsRows tells whether the sites read their files for the job. Where they do not,
 // Task.Data stays nil.
 func (p *Plan) ReadsRows() bool {
-	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && p.program == nil && (p.custody == nil || p.custody == depositing{})
+	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && p.program == nil && (p.custody == nil || p.custody.reads())
 }
 
 // Lists returns the datasets that are read as lists for the job: see Task.List.
@@ -68,8 +82,9 @@ func (p *Plan) MatchesAt(node string) bool {
 	return p.match != nil && slices.Contains(p.matchSites(), node)
 }
 
-// usesVault tells whether the job concerns what nodes keep of the dataset.
-func (p *Plan) usesVault() bool { return p.custody != nil || p.answers != nil }
+// usesVault tells whether the job concerns what nodes keep of the dataset under engine
+// mhe.
+func (p *Plan) usesVault() bool { return p.custody != nil && !p.onShares() || p.answers != nil }
 
 // keepsNothing tells whether a node takes part in the job also if it can keep nothing:
 // it then has nothing to give up.

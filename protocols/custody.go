@@ -16,8 +16,11 @@ import (
 // custody is what a job does to the vaults of a dataset, in place of an analysis of its
 // rows: to make a key, to deposit, to withdraw. It reveals nothing of any row.
 type custody interface {
-	// name is the word in the job file.
+	// name is the word in the job file, and engine the engine of which it is.
 	name() string
+	engine() string
+	// reads tells whether sites read their rows for it.
+	reads() bool
 	// plan checks the job's arguments and completes the plan: what it reveals, who
 	// takes part beside the sites, and the custody's own detail.
 	plan(p *Plan, j *job.Job, r *job.Roster) error
@@ -34,17 +37,25 @@ type custody interface {
 	says(p *Plan, r *job.Roster) []string
 }
 
-// custodies returns all that can be done to vaults.
-func custodies() []custody { return []custody{rekey{}, depositing{}, withdrawing{}} }
-
-// custodyOf returns the custody of that name.
-func custodyOf(name string) (custody, bool) {
-	i := slices.IndexFunc(custodies(), func(c custody) bool { return c.name() == name })
-	if i < 0 {
-		return nil, false
-	}
-	return custodies()[i], true
+// custodies returns all that can be done to what nodes keep.
+func custodies() []custody {
+	return []custody{rekey{}, depositing{}, withdrawing{}, sharing{}, removing{}, refreshing{}, rebuilding{}}
 }
+
+// custodyOf returns the custody that a job names: of its engine or, where there is none,
+// of another.
+func custodyOf(j *job.Job) (custody, bool) {
+	var found custody
+	for _, c := range custodies() {
+		if c.name() == j.Analysis && (found == nil || c.engine() == j.Engine) {
+			found = c
+		}
+	}
+	return found, found != nil
+}
+
+// onShares tells whether the plan changes what parties keep as shares.
+func (p *Plan) onShares() bool { return p.custody != nil && p.custody.engine() == job.EngineShares }
 
 // word is an output that is no secret and the same at all sites, such as the number of
 // a key epoch.
@@ -56,8 +67,8 @@ const jobOutput = "job"
 // planCustody is planFor for what is done to vaults.
 func planCustody(c custody, j *job.Job, r *job.Roster) (*Plan, error) {
 	switch {
-	case j.Engine != job.EngineMHE:
-		return nil, fmt.Errorf("%s is of engine mhe, whose keys all sites hold together; say engine: mhe", c.name())
+	case j.Engine != c.engine():
+		return nil, fmt.Errorf("%s is of engine %s; say engine: %s", c.name(), c.engine(), c.engine())
 	case j.Stored:
 		return nil, fmt.Errorf("%s asks nothing of what is stored; leave out stored", c.name())
 	case j.Where != "":
@@ -71,10 +82,10 @@ func planCustody(c custody, j *job.Job, r *job.Roster) (*Plan, error) {
 	if err := c.plan(p, j, r); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
 	}
-	if err := checkPresent(r, j, slices.Concat(siteNames(d), p.beside)); err != nil {
-		return nil, err
+	if p.onShares() {
+		return p, checkPresent(r, j, r.Parties)
 	}
-	return p, nil
+	return p, checkPresent(r, j, slices.Concat(siteNames(d), p.beside))
 }
 
 // checkPresent refuses a job in which one of those nodes takes no part.

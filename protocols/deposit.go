@@ -29,6 +29,10 @@ type depositing struct{}
 
 func (depositing) name() string { return "deposit" }
 
+func (depositing) engine() string { return job.EngineMHE }
+
+func (depositing) reads() bool { return true }
+
 // manifestsOutput is a hash of all that the sites have signed.
 const manifestsOutput = "manifests"
 

@@ -27,7 +27,7 @@ func PlanJob(j *job.Job, r *job.Roster) (*Plan, error) {
 	if _, ok := matchKinds()[j.Analysis]; ok {
 		return planMatch(j, r)
 	}
-	if c, ok := custodyOf(j.Analysis); ok {
+	if c, ok := custodyOf(j); ok {
 		return planCustody(c, j, r)
 	}
 	a, err := Lookup(j.Analysis)

@@ -19,6 +19,10 @@ type rekey struct{}
 
 func (rekey) name() string { return "rekey" }
 
+func (rekey) engine() string { return job.EngineMHE }
+
+func (rekey) reads() bool { return false }
+
 // epochOutput is the number of a key epoch.
 const epochOutput = "epoch"
 

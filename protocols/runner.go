@@ -57,6 +57,9 @@ func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
 			return nil, fmt.Errorf("%s: %w", w.Self, err)
 		}
 	}
+	if w.plan.onShares() {
+		w.confirmShares(s.Step(stepCommitted), change)
+	}
 	return share, nil
 }
 
@@ -64,6 +67,10 @@ func (w *work) run(ctx context.Context) (*job.SealedShare, error) {
 // result, or nil at nodes that seal none, and what the job changes in its vault.
 func (w *work) produce(s *mpc.Session) (*job.SealedShare, Change) {
 	if err := CheckVault(w.job, w.plan, w.roster, w.Self, w.Vault); err != nil {
+		s.Fail(err)
+		return nil, nil
+	}
+	if err := CheckShares(w.job, w.plan, w.roster, w.Self, w.Shares); err != nil {
 		s.Fail(err)
 		return nil, nil
 	}

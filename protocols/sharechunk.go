@@ -100,6 +100,14 @@ func (b *ShareBlock) subSeed(seed mpc.Seed, column int) {
 	b.mask()
 }
 
+// add adds another component.
+func (b *ShareBlock) add(other *ShareBlock) {
+	for i, x := range other.Codes {
+		b.Codes[i] += x
+	}
+	b.Bits.Xor(b.Bits, other.Bits)
+}
+
 // mask clears the bits past the last row.
 func (b *ShareBlock) mask() { ring.Planes{N: b.Rows, W: 1, Words: b.Bits}.Mask() }
 

@@ -20,7 +20,7 @@ const (
 
 // Bytes is the one spelling of the description: it is what is signed.
 func (s *ShareSnapshot) Bytes() []byte {
-	b := fmt.Appendf([]byte(snapshotWords), "id %s\ncontent %s\ndataset %s\nversion %d\n", s.ID, s.Content, s.Dataset, s.Version)
+	b := fmt.Appendf([]byte(snapshotWords), "id %s\ndeposit %s\ndataset %s\nversion %d\n", s.ID, s.Deposit, s.Dataset, s.Version)
 	for _, p := range s.Parties {
 		b = fmt.Appendf(b, "party %s\n", p)
 	}
@@ -50,8 +50,8 @@ func ParseShareSnapshot(b []byte) (*ShareSnapshot, error) {
 		switch word { // of what cannot be read nothing is left, and the comparison finds it
 		case "id":
 			s.ID, _ = job.ParseHash(value)
-		case "content":
-			s.Content, _ = job.ParseHash(value)
+		case "deposit":
+			s.Deposit, _ = job.ParseHash(value)
 		case "dataset":
 			s.Dataset = value
 		case "version":

@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"errors"
+	"slices"
 
 	"consilium/job"
 	"consilium/mpc"
@@ -63,7 +64,7 @@ type ShareSource struct {
 // it; the other two follow from seeds of 32 bytes, which their holders keep.
 type ShareSnapshot struct {
 	ID      job.Hash // the job that made it
-	Content job.Hash // the job by which rows came last: a deposit, or an addition to it
+	Deposit job.Hash // the job by which the first rows came
 	Dataset string
 	Version int      // 1, and one more with each change
 	Parties []string // the three, in the order of their roles
@@ -93,6 +94,19 @@ func (s *ShareSnapshot) Rows() int {
 		n += c.Rows
 	}
 	return n
+}
+
+// sameRows tells whether two versions of one deposit have the same chunks of a site.
+func (s *ShareSnapshot) sameRows(other *ShareSnapshot, site string) bool {
+	of := func(v *ShareSnapshot) (rows []int) {
+		for _, c := range v.Chunks {
+			if c.Site == site {
+				rows = append(rows, c.Rows)
+			}
+		}
+		return rows
+	}
+	return s.Deposit == other.Deposit && slices.Equal(of(s), of(other))
 }
 
 // StoredShares is one use of a version that a party keeps. Blocks and heads are what

@@ -55,41 +55,44 @@ func (w *work) commonVersion(s *mpc.Session, among []mpc.PartyID) (job.Hash, err
 	if s.Err() != nil {
 		return job.Hash{}, s.Err()
 	}
-	any := own[0] != (job.Hash{})
+	some := own[0] != (job.Hash{})
 	for _, p := range among {
 		if p != w.self && job.Hash(theirs[p][:32]) != (job.Hash{}) {
-			any = true
+			some = true
 		}
 	}
-	if !any {
+	if !some {
 		return job.Hash{}, nil
 	}
 	for _, id := range own {
-		everywhere := id != job.Hash{}
-		for _, p := range among {
-			if p != w.self {
-				everywhere = everywhere && slices.ContainsFunc([]job.Hash{job.Hash(theirs[p][:32]), job.Hash(theirs[p][32:])}, func(t job.Hash) bool { return t == id })
-			}
+		lacks := func(p mpc.PartyID) bool {
+			return p != w.self && id != job.Hash(theirs[p][:32]) && id != job.Hash(theirs[p][32:])
 		}
-		if everywhere {
+		if id != (job.Hash{}) && !slices.ContainsFunc(among, lacks) {
 			return id, nil
 		}
 	}
 	return job.Hash{}, w.noneInCommon(s, among, own, theirs)
 }
 
+// apartError says that the parties have no version in common.
+type apartError struct{ reason string }
+
+func (e *apartError) Error() string { return e.reason }
+
 // noneInCommon says who has to be rebuilt.
 func (w *work) noneInCommon(s *mpc.Session, among []mpc.PartyID, own [maxVersions]job.Hash, theirs map[mpc.PartyID][]byte) error {
+	name := w.plan.Dataset.Name
 	for _, p := range among {
 		newest := own[0]
 		if p != w.self {
 			newest = job.Hash(theirs[p][:32])
 		}
 		if newest == (job.Hash{}) {
-			return fmt.Errorf("%s keeps nothing of what is deposited of dataset %s, or cannot read it: run consilium deposit %s --rebuild %s", s.Name(p), w.plan.Dataset.Name, w.plan.Dataset.Name, s.Name(p))
+			return &apartError{fmt.Sprintf("%s keeps nothing of what is deposited of dataset %s, or cannot read it: run consilium deposit %s --rebuild %s", s.Name(p), name, name, s.Name(p))}
 		}
 	}
-	return fmt.Errorf("the parties keep different deposits of dataset %s: deposit it anew, or rebuild the party that has the older one", w.plan.Dataset.Name)
+	return &apartError{fmt.Sprintf("the parties keep different deposits of dataset %s: deposit it anew, or rebuild the party that has the older one", name)}
 }
 
 // versionIDs are those that a node has, the newest first, and zeros.

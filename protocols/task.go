@@ -75,6 +75,8 @@ const (
 	stepReady   = "ready" // sites wait here while parties compute
 	stepReveal  = "reveal"
 	stepEnd     = "end"
+
+	stepCommitted = "committed" // of what is kept as shares
 )
 
 // phaseOf names the phase to which a step's path belongs; "" for the farewell.

@@ -17,6 +17,10 @@ type withdrawing struct{}
 
 func (withdrawing) name() string { return "withdraw" }
 
+func (withdrawing) engine() string { return job.EngineMHE }
+
+func (withdrawing) reads() bool { return false }
+
 // withdrawnOutput is the job's own number, by which every site says that it has done
 // what was asked.
 const withdrawnOutput = "withdrawn"
