@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consilium/job"
+	"consilium/node/sharestore"
 	"consilium/node/vault"
 	"consilium/protocols"
 )
@@ -23,7 +24,8 @@ type decider struct {
 	policy   string // path; read for each job, so that an operator's change counts at once
 	data     *datasets
 	models   map[string]*protocols.ScoreModel
-	vaults   *vault.Store // nil without a key
+	vaults   *vault.Store      // nil without a key
+	shares   *sharestore.Store // likewise
 	store    *store
 	log      *slog.Logger
 }
@@ -126,6 +128,9 @@ func reads(plan *protocols.Plan, node string) []string {
 // checkVault refuses a job that this node cannot take its part in with what it keeps.
 func (d *decider) checkVault(j *job.Job, plan *protocols.Plan) error {
 	err := protocols.CheckVault(j, plan, d.roster.Roster, d.identity.Name, vaultOf(d.vaults, j.Dataset))
+	if err == nil {
+		err = protocols.CheckShares(j, plan, d.roster.Roster, d.identity.Name, sharesOf(d.shares, j.Dataset))
+	}
 	if err != nil && d.vaults == nil {
 		return fmt.Errorf("%w: consilium node vault-key FILE makes it, and vault_key: FILE in its configuration names it", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"consilium/mpc"
 	"consilium/node/overlay"
 	"consilium/node/peer"
+	"consilium/node/sharestore"
 	"consilium/node/vault"
 	"consilium/protocols"
 )
@@ -24,7 +25,8 @@ type Node struct {
 	*setup
 	log     *slog.Logger
 	store   *store
-	vaults  *vault.Store // nil without a key
+	vaults  *vault.Store      // nil without a key
+	shares  *sharestore.Store // likewise
 	rows    *rowStore
 	net     *peer.Net
 	metrics *metrics
@@ -94,7 +96,10 @@ func (n *Node) open() (err error) {
 	if n.rows, err = openRows(n.config.State, n.vaultKey, n.log); err != nil {
 		return err
 	}
-	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, models: n.models, vaults: n.vaults, store: n.store, log: n.log}
+	if err := n.openShares(); err != nil {
+		return err
+	}
+	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, models: n.models, vaults: n.vaults, shares: n.shares, store: n.store, log: n.log}
 	n.link = n.newLink()
 	// The links outlive the runs, which take leave of their peers over them.
 	if n.net, err = n.listen(context.WithoutCancel(n.ctx)); err != nil {
@@ -207,7 +212,7 @@ func (n *Node) begin(ctx context.Context, record *Record, task *protocols.Task, 
 	if err := n.store.begin(ctx, record.Job, task.Decisions, session, now); err != nil {
 		return err
 	}
-	task.Vault = vaultOf(n.vaults, j.Dataset)
+	task.Vault, task.Shares = vaultOf(n.vaults, j.Dataset), sharesOf(n.shares, j.Dataset)
 	if task.Scored, err = n.scored(ctx, record.Job, plan); err != nil {
 		return err
 	}
@@ -255,6 +260,9 @@ func (n *Node) release() error {
 	}
 	if n.net != nil {
 		errs = append(errs, n.net.Close())
+	}
+	if n.shares != nil {
+		errs = append(errs, n.shares.Close())
 	}
 	if n.vaults != nil {
 		errs = append(errs, n.vaults.Close())

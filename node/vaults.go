@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"consilium/node/sharestore"
 	"consilium/node/vault"
 	"consilium/protocols"
 )
@@ -19,6 +20,30 @@ func (n *Node) openVaults() (err error) {
 		Datasets: n.roster.Roster.DatasetNames(), Log: n.log,
 	})
 	return err
+}
+
+// openShares opens what this node keeps of the datasets as shares, if it has a key for
+// that.
+func (n *Node) openShares() (err error) {
+	if n.vaultKey == nil {
+		return nil
+	}
+	n.shares, err = sharestore.Open(sharestore.Config{
+		Dir: filepath.Join(n.config.State, "shares"), Key: n.vaultKey, Self: n.identity.Name,
+		Datasets: n.roster.Roster.DatasetNames(), Log: n.log,
+	})
+	return err
+}
+
+// sharesOf returns what is kept of a dataset as shares; nil at a node without a key.
+func sharesOf(s *sharestore.Store, dataset string) protocols.ShareStore {
+	if s == nil {
+		return nil
+	}
+	if d := s.Dataset(dataset); d != nil {
+		return d
+	}
+	return nil
 }
 
 // vaultOf returns the vault of a dataset; nil at a node without a key.

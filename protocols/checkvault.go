@@ -42,11 +42,14 @@ func CheckVault(j *job.Job, p *Plan, r *job.Roster, self string, v Vault) error 
 // has no vault key.
 func CheckShares(j *job.Job, p *Plan, r *job.Roster, self string, store ShareStore) error {
 	n := &keeping{&binding{job: j, roster: r, plan: p}, self, nil, store}
+	party := slices.Contains(r.Parties, self)
 	switch {
-	case !p.onShares(), !n.isSite() && !slices.Contains(r.Parties, self):
+	case p.program == nil && !p.onShares(), !party && (p.program != nil || !n.isSite()):
 		return nil
 	case store == nil:
 		return errNoVaultKey
+	case p.program != nil:
+		return n.hasShares()
 	}
 	return p.custody.check(n)
 }

@@ -25,7 +25,7 @@ func (s *study) deposit(dataset string, chunk int, columns ...string) kept {
 	if len(columns) == 0 {
 		columns = d.Schema.Names()
 	}
-	snapshot := ShareSnapshot{ID: job.Hash{1}, Content: job.Hash{1}, Dataset: dataset, Version: 1, Parties: s.roster.Roster.Parties}
+	snapshot := ShareSnapshot{ID: job.Hash{1}, Deposit: job.Hash{1}, Dataset: dataset, Version: 1, Parties: s.roster.Roster.Parties}
 	for _, name := range columns {
 		c, _ := d.Schema.Column(name)
 		snapshot.Columns = append(snapshot.Columns, ShareColumn{Name: name, Meaning: c.Meaning()})

@@ -16,15 +16,14 @@ import (
 type deal struct {
 	*work
 	*sharePlan
-	base     *ShareSnapshot // nil of a new deposit
-	own      *ShareSource   // at a site: how far its rows went before
-	next     *ShareSnapshot // without the commitments that are not known yet
-	batches  []batch
-	change   ShareChange
-	source   *ShareSource // at a site: how far its rows have gone
-	known    [][3]word    // commitments that this node has worked out, by chunk; zeros where it has not
-	writing  *writing
-	knownMus sync.Mutex
+	base    *ShareSnapshot // nil of a new deposit
+	own     *ShareSource   // at a site: how far its rows went before
+	next    *ShareSnapshot // without the commitments that are not known yet
+	batches []batch
+	change  ShareChange
+	source  *ShareSource // at a site: how far its rows have gone
+	known   [][3]word    // commitments that this node has worked out, by chunk; zeros where it has not
+	writing *writing
 }
 
 // perform is a node's part in a deposit: a site deals, a party writes. Nothing of it is in

@@ -54,7 +54,7 @@ record leaving its hospital in readable form.
 		newNodeCommand(), newCoordinatorCommand(),
 		newDatasetsCommand(), newRunCommand(), newScoreCommand(), newJobsCommand(),
 		newMatchCommand(),
-		newRekeyCommand(), newDepositCommand(), newWithdrawCommand(),
+		newRekeyCommand(), newDepositCommand(), newRefreshCommand(), newWithdrawCommand(),
 		newVerifyCommand(), newVersionCommand(),
 	)
 	return root

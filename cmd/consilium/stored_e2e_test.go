@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -66,5 +67,59 @@ func TestStored(t *testing.T) {
 	want("", "220")
 	do("withdraw", "visits", "--engine", "mhe")
 	refused("nothing of this dataset is deposited")
-	wantRefused(t, []string{"deposit", "visits", "--engine", "shares", "--client", w.layout.ClientDir()}, "--engine mhe")
+	wantRefused(t, []string{"deposit", "visits", "--client", w.layout.ClientDir()}, "--engine shares", "--engine mhe")
+}
+
+// TestStoredShares keeps a dataset as shares, and asks it with all sites but the parties
+// dead, as a person does; rows join it, a party's disk is lost, and it is withdrawn.
+func TestStoredShares(t *testing.T) {
+	w := newVaultWorld(t, job.Vault{}, "", fileA, "", fileB, fileC)
+	path := filepath.Join(t.TempDir(), "job.yaml")
+	client := []string{"--yes", "--client", w.layout.ClientDir()}
+	do := func(args ...string) (stdout, stderr string) {
+		t.Helper()
+		stdout, stderr, code := program(t, append(args, client...)...)
+		if code != 0 {
+			t.Fatalf("%v: exit code %d, %s", args, code, stderr)
+		}
+		return stdout, stderr
+	}
+	ask := func(where, sum string) {
+		t.Helper()
+		write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n"+where)
+		if stdout, _ := do("run", "--json", path); !strings.Contains(stdout, `"sum": `+sum+",") && !strings.Contains(stdout, `"sum": `+sum+"\n") {
+			t.Errorf("%q: want %s in\n%s", where, sum, stdout)
+		}
+	}
+	refused := func(args []string, words ...string) {
+		t.Helper()
+		wantRefused(t, append(args, client...), words...)
+	}
+	write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n")
+	refused([]string{"run", path}, "nothing of this dataset is deposited as shares", "consilium deposit")
+	refused([]string{"deposit", "visits", "--engine", "mhe", "--append"}, "--engine shares")
+	refused([]string{"deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-9"}, "no node")
+
+	out, statement := do("deposit", "visits", "--engine", "shares", "--rows", "2")
+	if !strings.Contains(out, "Version") || !strings.Contains(statement, "two that pool what they keep can read all of it") {
+		t.Errorf("the deposit says\n%s%s", statement, out)
+	}
+	do("deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-4,hospital-5")
+	do("deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-2")
+	must(t, w.network.Signal("hospital-4", syscall.SIGKILL))
+	must(t, w.network.Signal("hospital-5", syscall.SIGKILL))
+	ask("", "220")
+	ask("where: sex = 'f'\n", "100")
+	do("refresh", "visits")
+	ask("", "220")
+
+	must(t, w.network.Signal("hospital-3", syscall.SIGKILL))
+	must(t, os.RemoveAll(filepath.Join(w.layout.NodeDir("hospital-3"), "state", "shares")))
+	must(t, w.network.Run("hospital-3"))
+	must(t, w.network.Ready(t.Context()))
+	refused([]string{"run", path}, "nothing of this dataset is deposited as shares")
+	do("deposit", "visits", "--rebuild", "hospital-3")
+	ask("where: sex = 'f'\n", "100")
+	do("withdraw", "visits", "--engine", "shares")
+	refused([]string{"run", path}, "nothing of this dataset is deposited as shares")
 }
