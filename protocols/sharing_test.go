@@ -91,10 +91,10 @@ func (s *stores) parties() [3]*sharesInMemory { return [3]*sharesInMemory(s.of[:
 // rows puts the parties' newest version together: by site, every row that there is.
 func (s *stores) rows() map[string][]map[string]cell {
 	s.t.Helper()
-	return rowsOf(s.t, s.parties())
+	return storedRowsOf(s.t, s.parties())
 }
 
-func rowsOf(t testing.TB, parties [3]*sharesInMemory) map[string][]map[string]cell {
+func storedRowsOf(t testing.TB, parties [3]*sharesInMemory) map[string][]map[string]cell {
 	t.Helper()
 	out := map[string][]map[string]cell{}
 	snapshot := parties[0].versions[0].Snapshot

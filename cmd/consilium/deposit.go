@@ -127,7 +127,8 @@ and then, in a job file:
   analysis: describe
   where: sex = 1
   args: {columns: [age]}
-  stored: true`,
+  stored: true
+  engine: shares`,
 		Args: one("a dataset"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}

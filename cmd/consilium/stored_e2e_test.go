@@ -86,7 +86,7 @@ func TestStoredShares(t *testing.T) {
 	}
 	ask := func(where, sum string) {
 		t.Helper()
-		write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n"+where)
+		write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\nengine: shares\n"+where)
 		if stdout, _ := do("run", "--json", path); !strings.Contains(stdout, `"sum": `+sum+",") && !strings.Contains(stdout, `"sum": `+sum+"\n") {
 			t.Errorf("%q: want %s in\n%s", where, sum, stdout)
 		}
@@ -95,17 +95,17 @@ func TestStoredShares(t *testing.T) {
 		t.Helper()
 		wantRefused(t, append(args, client...), words...)
 	}
-	write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\n")
+	write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nstored: true\nengine: shares\n")
 	refused([]string{"run", path}, "nothing of this dataset is deposited as shares", "consilium deposit")
 	refused([]string{"deposit", "visits", "--engine", "mhe", "--append"}, "--engine shares")
 	refused([]string{"deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-9"}, "no node")
 
-	out, statement := do("deposit", "visits", "--engine", "shares", "--rows", "2")
+	out, statement := do("deposit", "visits", "--engine", "shares", "--rows", "1")
 	if !strings.Contains(out, "Version") || !strings.Contains(statement, "two that pool what they keep can read all of it") {
 		t.Errorf("the deposit says\n%s%s", statement, out)
 	}
-	do("deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-4,hospital-5")
-	do("deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-2")
+	ask("", "170")
+	do("deposit", "visits", "--engine", "shares", "--append", "--sites", "hospital-2,hospital-4")
 	must(t, w.network.Signal("hospital-4", syscall.SIGKILL))
 	must(t, w.network.Signal("hospital-5", syscall.SIGKILL))
 	ask("", "220")
@@ -114,8 +114,10 @@ func TestStoredShares(t *testing.T) {
 	ask("", "220")
 
 	must(t, w.network.Signal("hospital-3", syscall.SIGKILL))
-	must(t, os.RemoveAll(filepath.Join(w.layout.NodeDir("hospital-3"), "state", "shares")))
-	must(t, w.network.Run("hospital-3"))
+	must(t, os.RemoveAll(filepath.Join(w.layout.Nodes[2].Dir, "state", "shares")))
+	for _, name := range []string{"hospital-3", "hospital-4", "hospital-5"} {
+		must(t, w.network.Run(name))
+	}
 	must(t, w.network.Ready(t.Context()))
 	refused([]string{"run", path}, "nothing of this dataset is deposited as shares")
 	do("deposit", "visits", "--rebuild", "hospital-3")

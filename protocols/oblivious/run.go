@@ -43,8 +43,8 @@ func (p *Program) Start() *Run {
 	return r
 }
 
-// errRows says that what is stored has not the declared number of rows.
-var errRows = errors.New("the stored rows are not as many as the roster declares: the dataset has to be deposited again")
+// errRows says that what is stored has more than the declared number of rows.
+var errRows = errors.New("the stored rows are more than the roster declares: the dataset has to be deposited again")
 
 // Add takes the next rows. The rounds are those of compare, circuit.run, evaluate and
 // addUp, once for every 65,536 rows, or fewer where much is asked of each.
@@ -151,11 +151,9 @@ func (r *Run) keep(values []rss.Vec, n int) {
 }
 
 // End returns the summaries' vectors, laid out as job.Summary says, and the samples.
-// Rows that were to come and did not are an error. 2 rounds.
+// Rows that may still be added to what is stored, and have not come, are rows of no
+// patient. 2 rounds.
 func (r *Run) End(s *mpc.Session) ([]rss.Vec128, []Sample) {
-	if r.rows != r.Program.rows {
-		s.Fail(errRows)
-	}
 	var late rss.Vec128
 	if len(r.narrow.pairs) > 0 {
 		late = rss.Lift(s.Step("lift"), r.narrowSums)
