@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,6 +68,40 @@ func checkSetup(c *Config, log *slog.Logger) (*setup, error) {
 		log.Warn("the policy has no allow rule: every job will be rejected")
 	}
 	return &setup{config: c, identity: identity, roster: roster, data: data, models: models, vaultKey: key}, nil
+}
+
+// Checked is what a reading of one dataset's whole file found.
+type Checked struct {
+	Dataset  string
+	Path     string
+	Declared int   // rows that the roster has for this site
+	Err      error // nil: the file fits; holds no value of a record
+}
+
+// CheckDatasets reads the file of every dataset of which the configuration's node is
+// a site, as its jobs would, and hands over what it found, one after the other. Its own
+// error is one of the configuration or of its roster.
+func CheckDatasets(ctx context.Context, c *Config, found func(Checked)) error {
+	roster, err := pinnedRoster(c)
+	if err != nil {
+		return err
+	}
+	if err := protocols.CheckLists(roster.Roster); err != nil {
+		return fmt.Errorf("roster: %w", err)
+	}
+	data, err := newDatasets(c, roster.Roster)
+	if err != nil {
+		return err
+	}
+	for _, name := range data.names() {
+		f := data.files[name]
+		err := f.check(ctx)
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		found(Checked{Dataset: name, Path: f.path, Declared: f.rows, Err: err})
+	}
+	return nil
 }
 
 // pinnedRoster reads the roster and compares its hash with the approved one.

@@ -207,30 +207,77 @@ func writeStudyLines(w io.Writer) {
 `)
 }
 
-type checkOptions struct{ roster, dataset, node string }
+type checkOptions struct{ roster, dataset, node, config string }
 
 func newDatasetsCheckCommand() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check FILE --roster ROSTER --dataset NAME",
-		Short: "Check a site's file against the study's schema",
+		Use:   "check FILE --roster ROSTER --dataset NAME | check --config NODE.yaml",
+		Short: "Check a site's files against the study's schemas",
 		Long: `Check reads a site's file as its node would and names every cell that does not
 fit the declared schema by row and column, never by value. With --node it also
-checks that the file has no more rows than the roster declares for that site.`,
+checks that the file has no more rows than the roster declares for that site.
+
+With --config it checks every dataset of a node's configuration, lists too, and
+prints a line for each; it exits with 0 when all of them fit.`,
 		Example: `  consilium datasets check --roster study.roster --dataset lung hospital-1.csv
-  consilium datasets check --roster study.roster --dataset lung --node hospital-1 hospital-1.csv`,
-		Args: one("a site's file"),
-		RunE: func(cmd *cobra.Command, args []string) error { return checkFile(cmd, o, args[0]) },
+  consilium datasets check --roster study.roster --dataset lung --node hospital-1 hospital-1.csv
+  consilium datasets check --config /etc/consilium/node/node.yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(cmd, args); err != nil {
+				return err
+			}
+			if o.config != "" {
+				return checkConfigured(cmd, o.config)
+			}
+			return checkFile(cmd, o, args[0])
+		},
 	}
 	cmd.Flags().StringVar(&o.roster, "roster", "", "the study's roster file")
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", "the dataset's name")
 	cmd.Flags().StringVar(&o.node, "node", "", "the site's node, to check its declared rows too")
-	for _, required := range []string{"roster", "dataset"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err) // the flag is defined above
-		}
-	}
+	cmd.Flags().StringVar(&o.config, "config", "", "a node's configuration, to check all of its datasets")
 	return cmd
+}
+
+func (o *checkOptions) check(cmd *cobra.Command, args []string) error {
+	if o.config != "" {
+		if len(args) > 0 || o.roster != "" || o.dataset != "" || o.node != "" {
+			return errors.New("--config says what to check: leave out the file, --roster, --dataset and --node")
+		}
+		return nil
+	}
+	if o.roster == "" || o.dataset == "" {
+		return errors.New("--roster or --dataset is missing: give both, or --config with a node's configuration")
+	}
+	return one("a site's file")(cmd, args)
+}
+
+// checkConfigured checks all datasets of a node.
+func checkConfigured(cmd *cobra.Command, path string) error {
+	c, err := node.LoadConfig(path)
+	if err != nil {
+		return err
+	}
+	out, checked, unfit := cmd.OutOrStdout(), 0, 0
+	err = node.CheckDatasets(cmd.Context(), c, func(d node.Checked) {
+		checked++
+		if d.Err == nil {
+			fmt.Fprintf(out, "%s: fits, of at most %d rows (%s)\n", d.Dataset, d.Declared, d.Path)
+			return
+		}
+		unfit++
+		why := oneLine(spreadCells(out, d.Err))
+		fmt.Fprintf(out, "%s: DOES NOT FIT (%s): %s\n", d.Dataset, d.Path, why)
+	})
+	if err != nil {
+		return err
+	}
+	if unfit > 0 {
+		return fmt.Errorf("of %d datasets %d do not fit: jobs on them would fail until the files are mended", checked, unfit)
+	}
+	_, err = fmt.Fprintf(out, "all %d datasets fit\n", checked)
+	return err
 }
 
 func checkFile(cmd *cobra.Command, o checkOptions, path string) (err error) {
