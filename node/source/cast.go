@@ -121,12 +121,16 @@ func (d *dialect) units(u *units, t columnType, value string) (count, whole stri
 		if d.digits > 0 && t.precision+digits > d.digits {
 			return "", "", errWidth
 		}
-		count = d.whole(scaled(value))
+		product := scaled(value)
+		if d.exact != nil && t.precision+digits > 18 {
+			product = scaled(d.exact(value, t.scale))
+		}
+		count = d.whole(product)
 		if !total(u, t) {
 			count = guarded(count)
 		}
 		if t.precision == 0 || t.scale > digits-1 {
-			whole = count + " = " + scaled(value)
+			whole = count + " = " + product
 		}
 		return "(" + count + ")", whole, nil
 	case single, double:

@@ -15,17 +15,18 @@ type dialect struct {
 	quote   func(name string) string // an identifier
 	literal func(text string) string
 
-	whole    func(x string) string        // as a signed 64-bit number; the nearest one to a fraction
-	attempt  func(x string) string        // the same of any double, null where it does not fit
-	wide     func(x string) string        // as an exact number of 126 bits at least; nil: there is none
-	high     func(x string, n int) string // x / 2^n, rounded down, where there is no wide
-	low      func(x string, n int) string // what that leaves
-	sumsWide bool                         // sums of 64-bit numbers are exact beyond 64 bits
-	show     func(x string) string        // as text
-	quotient func(a, b string) string     // of whole numbers that divide evenly
-	single   func(x string) string        // a 32-bit float as the double that its shortest text says
-	isNaN    func(x string) string        // of a double
-	blank    func(x string) string        // whether a text is nothing but white space
+	whole    func(x string) string            // as a signed 64-bit number; the nearest one to a fraction
+	attempt  func(x string) string            // the same of any double, null where it does not fit
+	exact    func(x string, scale int) string // a decimal number, so that a product of more than 18 digits fits; nil: it does
+	wide     func(x string) string            // as an exact number of 126 bits at least; nil: there is none
+	high     func(x string, n int) string     // x / 2^n, rounded down, where there is no wide
+	low      func(x string, n int) string     // what that leaves
+	sumsWide bool                             // sums of 64-bit numbers are exact beyond 64 bits
+	show     func(x string) string            // as text
+	quotient func(a, b string) string         // of whole numbers that divide evenly
+	single   func(x string) string            // a 32-bit float as the double that its shortest text says
+	isNaN    func(x string) string            // of a double
+	blank    func(x string) string            // whether a text is nothing but white space
 
 	bytes func(x string) string // a text so that it is compared byte by byte; nil: it is
 
@@ -46,6 +47,7 @@ var duckDB = &dialect{
 	literal:  literal,
 	whole:    func(x string) string { return "CAST(" + x + " AS BIGINT)" },
 	attempt:  func(x string) string { return "TRY_CAST(round(" + x + ") AS BIGINT)" },
+	exact:    func(x string, scale int) string { return fmt.Sprintf("CAST(%s AS DECIMAL(38, %d))", x, scale) },
 	wide:     func(x string) string { return "CAST(" + x + " AS HUGEINT)" },
 	sumsWide: true,
 	show:     func(x string) string { return "CAST(" + x + " AS VARCHAR)" },
