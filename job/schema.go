@@ -51,6 +51,8 @@ type Column struct {
 	Max         string   `yaml:"max,omitempty"`  // numeric, required
 	Categories  []string `yaml:"categories,omitempty,flow"`
 	Missing     []string `yaml:"missing,omitempty,flow"` // cells that mean missing, beside the blank one; numeric: numbers by value
+	// Labels say what categories and missing texts mean, for people to read.
+	Labels map[string]string `yaml:"labels,omitempty"`
 }
 
 // Check checks every column. The methods of Column rely on it.
@@ -131,6 +133,9 @@ func (c *Column) check() error {
 	if err := c.checkLists(); err != nil {
 		return err
 	}
+	if err := c.checkLabels(); err != nil {
+		return err
+	}
 	switch c.Type {
 	case Integer, Decimal:
 		return c.checkNumeric()
@@ -157,6 +162,20 @@ func (c *Column) checkLists() error {
 			return fmt.Errorf("category %s comes twice: remove one", quoted(s))
 		}
 		categories[c.canonical(s)] = true
+	}
+	return nil
+}
+
+// checkLabels refuses a label of what is not declared: it would be a slip.
+func (c *Column) checkLabels() error {
+	declared := slices.Concat(c.Categories, c.Missing)
+	for s, label := range c.Labels {
+		if !slices.Contains(declared, s) {
+			return fmt.Errorf("%s has a label and is neither a category nor means missing: %s", quoted(s), Near(s, declared))
+		}
+		if err := checkText("label of "+quoted(s), label, maxDescription); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -338,3 +338,17 @@ func slicesOf[T any](n int, v T) []T {
 	}
 	return out
 }
+
+// TestLabels says of what labels may be.
+func TestLabels(t *testing.T) {
+	c := Column{Name: "sex", Type: Integer, Min: "1", Max: "2", Categories: []string{"1", "2"}, Missing: []string{"-9"}}
+	for name, labels := range map[string]map[string]string{
+		"": {"1": "male", "2": "female", "-9": "not asked"}, "neither": {"3": "other"}, "label of": {"1": "line\nbreak"},
+	} {
+		c.Labels = labels
+		err := (&Schema{Columns: []Column{c}}).Check()
+		if name == "" && err != nil || name != "" && (err == nil || !strings.Contains(err.Error(), name)) {
+			t.Errorf("%v: %v", labels, err)
+		}
+	}
+}

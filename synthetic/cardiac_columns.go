@@ -2,6 +2,7 @@ package synthetic
 
 import (
 	"math"
+	"strconv"
 
 	"consilium/job"
 )
@@ -65,7 +66,7 @@ type cardiacColumn struct {
 	panel             panel
 	loads             []loading
 	labels            []string // of a text column, in bytewise order
-	levels            int      // of a column of codes 0 to levels - 1
+	levels            []string // of a column of codes from 0: what they mean
 }
 
 // Places of columns that are drawn in their own way.
@@ -80,10 +81,10 @@ const (
 
 var cardiacColumns = [...]cardiacColumn{
 	{name: "age", unit: "a", about: "age at discharge", step: 1, min: 18, max: 100, mean: 66, sd: 12, loads: []loading{{ageing, 1}}},
-	colMale: {name: "male", about: "1 = male, 0 = female", step: 1, levels: 2},
+	colMale: {name: "male", about: "sex at birth", step: 1, levels: []string{"female", "male"}},
 	{name: "bmi", unit: "kg/m2", about: "body mass index", step: 0.1, min: 12, max: 70, mean: 27.6, sd: 4.8, panel: vitals, loads: []loading{{metabolic, 0.6}}},
 	colSmoking:  {name: "smoking", about: "smoking status", step: 1, panel: interview, labels: []string{"current", "former", "never"}},
-	colDiabetes: {name: "diabetes", about: "1 = diabetes mellitus known", step: 1, levels: 2},
+	colDiabetes: {name: "diabetes", about: "diabetes mellitus", step: 1, levels: []string{"not known", "known"}},
 	{name: "systolic", unit: "mmHg", about: "systolic blood pressure", step: 1, min: 60, max: 260, mean: 136, sd: 21, panel: vitals, loads: []loading{{ageing, 0.2}, {metabolic, 0.2}, {congestion, -0.2}}},
 	{name: "heart_rate", unit: "1/min", about: "heart rate at rest", step: 1, min: 30, max: 220, mean: 74, sd: 13, panel: vitals, loads: []loading{{inflammation, 0.2}, {congestion, 0.3}}},
 
@@ -109,9 +110,9 @@ var cardiacColumns = [...]cardiacColumn{
 	{name: "nt_probnp", unit: "ng/L", step: 1, min: 5, max: 100000, mean: math.Log(620), sd: 1.4, skewed: true, panel: peptides, loads: []loading{{ageing, 0.25}, {renal, 0.25}, {congestion, 0.75}}},
 	{name: "ejection_fraction", unit: "%", about: "left ventricular ejection fraction", step: 1, min: 10, max: 80, mean: 52, sd: 11, panel: echo, loads: []loading{{congestion, -0.6}}},
 
-	colReadmitted: {name: "readmitted", about: "1 = readmitted within 30 days", step: 1, levels: 2},
+	colReadmitted: {name: "readmitted", about: "readmitted within 30 days", step: 1, levels: []string{"no", "yes"}},
 	colTime:       {name: "time", unit: "d", about: "days from discharge to death or end of follow-up", step: 1, min: 1, max: longestFollowUp},
-	colEvent:      {name: "event", about: "0 = alive, 1 = cardiac death, 2 = other death", step: 1, levels: 3},
+	colEvent:      {name: "event", about: "what ended follow-up", step: 1, levels: []string{"alive", "cardiac death", "other death"}},
 }
 
 // measure is the code of a value that latent variables and its own noise make.
@@ -134,10 +135,11 @@ func (c *cardiacColumn) declared() job.Column {
 	switch {
 	case c.labels != nil:
 		d.Type, d.Categories = job.Text, c.labels
-	case c.levels > 0:
-		d.Min, d.Max = "0", number(float64(c.levels-1))
-		for k := range c.levels {
-			d.Categories = append(d.Categories, number(float64(k)))
+	case c.levels != nil:
+		d.Min, d.Max, d.Labels = "0", strconv.Itoa(len(c.levels)-1), map[string]string{}
+		for k, meaning := range c.levels {
+			d.Categories = append(d.Categories, strconv.Itoa(k))
+			d.Labels[strconv.Itoa(k)] = meaning
 		}
 	default:
 		d.Min, d.Max = number(c.min), number(c.max)

@@ -36,7 +36,7 @@ roster is public within the study; no data are read.`,
 	}
 	clientFlag(cmd.Flags(), &dir)
 	cmd.AddCommand(
-		newDatasetsInferCommand(), newDatasetsCheckCommand(),
+		newDatasetsDictionaryCommand(), newDatasetsInferCommand(), newDatasetsCheckCommand(),
 		newDatasetsTwinCommand(), newDatasetsGenerateCommand(),
 	)
 	return cmd
@@ -128,7 +128,7 @@ func declared(d *job.Dataset) string {
 // categories lists the first few.
 func categories(c *job.Column) string {
 	const shown = 8
-	text := strings.Join(c.Categories[:min(shown, len(c.Categories))], ", ")
+	text := labelledAll(c, c.Categories[:min(shown, len(c.Categories))])
 	if more := len(c.Categories) - shown; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

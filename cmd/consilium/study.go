@@ -215,7 +215,7 @@ func columnLine(c *job.Column) string {
 		}
 	}
 	if len(c.Categories) > 0 {
-		line += ": " + strings.Join(c.Categories, ", ")
+		line += ": " + labelledAll(c, c.Categories)
 	}
 	return line
 }
