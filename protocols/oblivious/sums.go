@@ -64,28 +64,69 @@ func (b *builder) summary(sum *job.Summary) span {
 	return at
 }
 
-// pairs adds a summary's pairs. Of a cell that is the AND of two, one can be on either
-// side of a pair: n rows by c cells times n rows by d cells take c + d vectors, and
-// cell by cell c d.
+// pairs adds a summary's pairs, cell by cell and term by term. Codes are 0 where there
+// is none, so that sums of one column alone need not look where it has values: the same
+// bits then serve several columns.
 func (b *builder) pairs(to *sums, sum *job.Summary) {
-	selected := b.selected(sum.Complete, nil)
-	lefts, rights := []wire{selected}, []wire{always}
-	for i := range sum.Groups {
-		cells := b.cells(&sum.Groups[i])
-		if i > 0 && i == len(sum.Groups)-1 && len(lefts)+(1+productsOf(sum.Terms))*len(cells) < len(lefts)*len(cells) {
-			rights = cells
-			break
-		}
-		lefts = b.crossed(lefts, cells)
+	others := sum.Complete
+	if alone, ok := aloneIn(sum.Terms); ok {
+		others = slices.DeleteFunc(slices.Clone(others), func(name string) bool { return name == alone })
 	}
-	grouped := len(sum.Groups) > 0
-	for _, l := range lefts {
-		for _, r := range rights {
-			for _, t := range sum.Terms {
-				to.pairs = append(to.pairs, b.pair(to, l, r, t, grouped))
+	counts, products := b.sides(sum, sum.Complete, false), b.sides(sum, others, true)
+	for cell := range sum.Cells() {
+		for _, t := range sum.Terms {
+			if len(t) == 0 {
+				to.pairs = append(to.pairs, b.count(to, counts, cell))
+			} else {
+				to.pairs = append(to.pairs, b.pair(to, products, cell, t))
 			}
 		}
 	}
+}
+
+// aloneIn returns the one column that terms are of, if they are.
+func aloneIn(terms []job.Term) (string, bool) {
+	all := slices.Concat(terms...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) != 1 {
+		return "", false
+	}
+	return all[0], true
+}
+
+// sides are the cells of a summary, each the AND of a wire on the left and one on the
+// right. Rows by c cells times rows by d cells take c + d vectors, and cell by cell c d.
+type sides struct {
+	lefts, rights []wire // the right one alone varies fastest
+	grouped       bool
+}
+
+// countBits is what rss.Count takes of a bit, 64 what a vector takes of it.
+const countBits = 8
+
+// sides plans the cells for rows complete in some columns: for counts, or for products of
+// columns with them.
+func (b *builder) sides(sum *job.Summary, complete []string, products bool) sides {
+	out := sides{[]wire{b.selected(complete, nil)}, []wire{always}, len(sum.Groups) > 0}
+	for i := range sum.Groups {
+		cells := b.cells(&sum.Groups[i])
+		c, d := len(out.lefts), len(cells)
+		together, apart := countBits*c*d, 64*(c+d)
+		if products {
+			together, apart = 64*c*d, 64*(c+(1+productsOf(sum.Terms))*d)
+		}
+		if i > 0 && i == len(sum.Groups)-1 && apart < together {
+			out.rights = cells
+			break
+		}
+		out.lefts = b.crossed(out.lefts, cells)
+	}
+	return out
+}
+
+func (s *sides) of(cell int) (left, right wire) {
+	return s.lefts[cell/len(s.rights)], s.rights[cell%len(s.rights)]
 }
 
 // productsOf counts the terms that are more than counts.
@@ -107,14 +148,33 @@ func (b *builder) crossed(xs, ys []wire) []wire {
 	return out
 }
 
-// pair is the sum of a term over the rows of a cell, which is what two wires have in
-// common. Without groups the first column goes with the cell: products in pairs of
-// many columns then take a vector a column, not one a pair.
-func (b *builder) pair(to *sums, cell, second wire, t job.Term, grouped bool) pair {
-	if second == always && len(t) == 0 {
-		return pair{of: count, a: to.count(cell)}
+// count is the number of rows of a cell.
+func (b *builder) count(to *sums, s sides, cell int) pair {
+	left, right := s.of(cell)
+	if right != always {
+		return pair{double, to.bit(left), to.bit(right)}
 	}
-	left, t := b.counted(to.numbers, cell, t, grouped)
+	at := slices.Index(to.counted, left)
+	if at < 0 {
+		at, to.counted = len(to.counted), append(to.counted, left)
+	}
+	return pair{of: count, a: at}
+}
+
+// pair is the sum of a term over the rows of a cell. Without groups the first column
+// goes with the cell: products in pairs of many columns then take a vector a column, not
+// one a pair.
+func (b *builder) pair(to *sums, s sides, cell int, t job.Term) pair {
+	wire, second := s.of(cell)
+	left := -1
+	switch {
+	case wire == b.has(t[0]), wire == b.exists(): // elsewhere codes are 0
+		left, t = to.column(t[0]), t[1:]
+	case len(t) > 1 && !s.grouped:
+		left, t = to.product(to.bit(wire), to.column(t[0])), t[1:]
+	default:
+		left = to.bit(wire)
+	}
 	right := -1
 	times := func(x int) {
 		if right >= 0 {
@@ -132,27 +192,6 @@ func (b *builder) pair(to *sums, cell, second wire, t job.Term, grouped bool) pa
 		return pair{of: single, a: left}
 	}
 	return pair{double, left, right}
-}
-
-// count returns the place of a wire among those that are counted.
-func (to *sums) count(w wire) int {
-	at := slices.Index(to.counted, w)
-	if at < 0 {
-		at, to.counted = len(to.counted), append(to.counted, w)
-	}
-	return at
-}
-
-// counted is the vector on the left of a pair, and what of the term is left. Codes are
-// 0 where there is none: a column in the rows that have it is itself.
-func (b *builder) counted(ns *numbers, cell wire, t job.Term, grouped bool) (int, job.Term) {
-	switch {
-	case len(t) > 0 && cell == b.has(t[0]):
-		return ns.column(t[0]), t[1:]
-	case len(t) > 1 && !grouped:
-		return ns.product(ns.bit(cell), ns.column(t[0])), t[1:]
-	}
-	return ns.bit(cell), t
 }
 
 // addUp computes the sums of a chunk. Beside evaluate: the costs of rss.Count of the
