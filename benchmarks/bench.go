@@ -27,6 +27,8 @@ type result struct {
 	MB        []float64 `json:"mb"`
 	Rounds    int       `json:"rounds"`
 	PeakMB    []float64 `json:"peak_mb"`
+	MBs       float64   `json:"mb_s,omitempty"`
+	Prepared  float64   `json:"prepared,omitempty"`
 	WAN       string    `json:"wan,omitempty"`
 	Predicted float64   `json:"predicted,omitempty"`
 
@@ -92,6 +94,9 @@ func (r request) combine(ms []*measured) (*result, error) {
 	}
 	slices.Sort(slowest)
 	res.Seconds = round(slowest[timed/2])
+	if reads := ms[0].Reads; reads > 0 {
+		res.MBs, res.Prepared = round(float64(reads)/1e6/res.Seconds), round(ms[0].Prepared)
+	}
 	var err error
 	res.Rounds, err = rounds(events)
 	return res, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,17 +23,22 @@ type measured struct {
 	Peak     uint64    // bytes
 	Shares   int       // bytes of the shares of inputs and outputs
 	Products float64   // see task
+	Prepared float64   `json:",omitempty"` // see task
+	Reads    int       `json:",omitempty"` // see task
 
 	Wired *wired `json:",omitempty"` // of an order Wire, and nothing else then
 	Site  *part  `json:",omitempty"` // of a sum over sites
 }
 
 // clock shares the inputs, times the runs and checks the last result.
-func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (*measured, error) {
+func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (_ *measured, err error) {
 	what := find(o.Op)
 	d := &dealer{s: s, seed: mpc.Seed(o.Data)}
 	t := what.setup(d, size{o.Rows, o.Cols})
-	m := &measured{Shares: d.bytes, Products: t.products}
+	if t.close != nil {
+		defer func() { err = errors.Join(err, t.close()) }()
+	}
+	m := &measured{Shares: d.bytes, Products: t.products, Prepared: t.prepared, Reads: t.reads}
 	resetPeak()
 	var out output
 	var before uint64
@@ -53,7 +59,6 @@ func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (*measu
 		}
 	}
 	m.Sent, m.Events, m.Shares = float64(sent()-before)/timed, rec.events, m.Shares+out.bytes()
-	var err error
 	if m.Peak, err = peak(); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,10 @@
 //	           as one message, and the strands of a long vector run side by side
 //	peak_mb    most memory of each process (resident, million bytes), inputs and the
 //	           Go runtime included
+//	mb_s, prepared
+//	           of a store on disk: million bytes of values that are read a second (8
+//	           bytes each; a party holds two components), and the seconds that it took
+//	           to write before
 //	wan, predicted
 //	           with --wan: the line emulated, and rounds times one-way delay plus
 //	           the bytes of the busiest party at its rate, in seconds

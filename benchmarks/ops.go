@@ -23,7 +23,10 @@ type op struct {
 type task struct {
 	run      func(s *mpc.Session) output // what the clock measures
 	check    func(c *checker, out output) error
-	products float64 // local multiplications of a party, where they bound the time
+	products float64      // local multiplications of a party, where they bound the time
+	prepared float64      // seconds that a store took to write
+	reads    int          // bytes of values that a run reads from it
+	close    func() error // nil: there is nothing to close
 }
 
 // output is what an operation returns.
@@ -74,6 +77,7 @@ var ops = []op{
 	{"mannwhitney", "rank-sum test of N values in two groups", size{rows: maxSize}, setupMannWhitney},
 	{"km", "Kaplan-Meier survival of N patients at five times", size{rows: maxSize}, setupKaplanMeier},
 	{"logistic", "logistic regression of N patients on 5 covariates, or of R on C, standard errors included", size{maxSize, 200}, setupLogistic},
+	{"describe-store", "n, sum and sum of squares of 5 deposited columns of N rows, from the parties' disks", size{rows: mostStored}, setupStore},
 	{"cox", "proportional hazards of N patients on 5 covariates, or of R on C, Efron ties", size{maxSize, 200}, setupCox},
 }
 

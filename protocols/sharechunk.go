@@ -165,6 +165,33 @@ func (c *blockCommitment) sum() word {
 // each party keeps and receives as much as the others.
 func explicitOf(k int) int { return k % 3 }
 
+// DealtChunk is a chunk of rows that is shared out.
+type DealtChunk struct {
+	Explicit int           // the component that no seed stands for
+	Blocks   []*ShareBlock // which is this: PresentColumn's, then each column's
+	seeds    [3]mpc.Seed
+}
+
+// DealChunk shares out blocks in the clear, PresentColumn's first, as chunk k, in their
+// memory. The seeds are drawn for it alone.
+func DealChunk(k int, seeds [3]mpc.Seed, blocks []*ShareBlock) *DealtChunk {
+	c := &DealtChunk{explicitOf(k), blocks, seeds}
+	for i, b := range blocks {
+		for j, seed := range seeds {
+			if j != c.Explicit {
+				b.subSeed(seed, i+PresentColumn)
+			}
+		}
+	}
+	return c
+}
+
+// Head is what the party of a role keeps beside the blocks, and whether it keeps these.
+func (c *DealtChunk) Head(role int) (h ShareHead, holds bool) {
+	h = headOf(role, c.Explicit, c.seeds)
+	return h, h.Salt != nil
+}
+
 // headOf is what the party of a role keeps of the components' seeds; that of the
 // explicit one is the salt of its commitment.
 func headOf(role, explicit int, seeds [3]mpc.Seed) ShareHead {
