@@ -37,7 +37,7 @@ roster is public within the study; no data are read.`,
 	clientFlag(cmd.Flags(), &dir)
 	cmd.AddCommand(
 		newDatasetsDictionaryCommand(), newDatasetsInferCommand(), newDatasetsCheckCommand(),
-		newDatasetsTwinCommand(), newDatasetsGenerateCommand(),
+		newDatasetsExportCommand(), newDatasetsTwinCommand(), newDatasetsGenerateCommand(),
 	)
 	return cmd
 }

@@ -139,11 +139,17 @@ func TestMappedSites(t *testing.T) {
 	if stdout, stderr, code := program(t, check...); code != 0 || !strings.Contains(stdout, "fits") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
+	out := filepath.Join(dir, "table.csv")
+	stdout, stderr, code := program(t, "datasets", "export", "--roster", check[3], "--dataset", d.Name, "--out", out, files["hospital-1"])
+	exported, err := os.ReadFile(out)
+	if err != nil || code != 0 || string(exported) != "age,creatinine,time,death\n66,1.13,30,1\n55,2,10,0\n" {
+		t.Errorf("exit code %d, %s%s, %v:\n%s", code, stdout, stderr, err, exported)
+	}
 	tables := filepath.Join(dir, "hospital-1", "tables", "measurement.csv")
 	text, err := os.ReadFile(tables)
 	must(t, err)
 	write(t, tables, string(text)+"2,3016723,2016-06-30,4711,1111\n")
-	stdout, stderr, code := program(t, check...)
+	stdout, stderr, code = program(t, check...)
 	if code != 1 || !strings.Contains(stdout, "measurement.csv: row 6, column unit_concept_id: ") || strings.Contains(stdout+stderr, "4711") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -199,6 +200,53 @@ func TestBadRecordsAreNamedByPlace(t *testing.T) {
 				t.Errorf("the error shows a value: %v", err)
 			}
 		})
+	}
+}
+
+// TestExportIsTheSameTable writes a mapped table, which reads like its mapping; the
+// tables are Parquet files this time.
+func TestExportIsTheSameTable(t *testing.T) {
+	list := makePatients(5, 200, false)
+	dir := t.TempDir()
+	writeOMOP(t, dir, list)
+	for _, table := range []string{"measurement", "person"} {
+		toParquet(t, filepath.Join(dir, table+".csv"), filepath.Join(dir, strings.ToUpper(table)+".PARQUET"))
+	}
+	path, table := filepath.Join(dir, "omop.yaml"), filepath.Join(dir, "table.csv")
+	write(t, path, mappingText("omop", ""))
+	f, err := os.Create(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := source.Export(t.Context(), path, mappedSchema, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(dir, "oracle.csv")
+	if n := writeOracle(t, want, list); n != rows {
+		t.Fatalf("%d rows are written, want %d", rows, n)
+	}
+	compareRows(t, "export", codesOf(t, table, mappedSchema, rows), codesOf(t, want, mappedSchema, rows))
+	write(t, filepath.Join(dir, "death.csv"), "person_id\n")
+	if _, err := source.Export(t.Context(), path, mappedSchema, f); err == nil {
+		t.Error("a mapping that cannot be read is exported")
+	}
+}
+
+// toParquet has DuckDB turn a CSV file into a Parquet file of types of its choice.
+func toParquet(t *testing.T, from, to string) {
+	t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("COPY (SELECT * FROM read_csv('" + from + "', header = true)) TO '" + to + "' (FORMAT parquet)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(from); err != nil {
+		t.Fatal(err)
 	}
 }
 
