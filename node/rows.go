@@ -112,7 +112,7 @@ func (s *rowStore) decode(content []byte) (*protocols.KeptRun, error) {
 func (s *rowStore) Keep(run *protocols.KeptRun) (protocols.Change, error) {
 	content, err := s.encode(run)
 	if err == nil {
-		err = os.MkdirAll(s.dir, 0o700)
+		err = errors.Join(os.MkdirAll(s.dir, 0o700), job.SyncDir(filepath.Dir(s.dir)))
 	}
 	path := s.path(run.Job)
 	c := &matchChange{path: path, written: path + newSuffix}

@@ -500,3 +500,55 @@ func TestFormatWritesSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestOffersAndRefusals: how ranks are offered, and by which codes they are refused.
+func TestOffersAndRefusals(t *testing.T) {
+	p, err := Parse([]byte(small+"offers: {answer_within: 90m}\nrefusals:\n  - {codes: [740-799, 900], text: donor}\n  - {codes: [813], text: antigens}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.AnswerWithin().String(); got != "1h30m0s" {
+		t.Error(got)
+	}
+	for code, want := range map[int]string{739: "", 740: "donor", 799: "donor", 800: "", 813: "antigens", 900: "donor", 0: ""} {
+		if text, ok := p.Refusal(code); text != want || ok != (want != "") {
+			t.Errorf("code %d is %q", code, text)
+		}
+	}
+	if got := p.RefusalCodes(); got != "740-799, 900 donor; 813 antigens" {
+		t.Error(got)
+	}
+	again, err := Decode(p.Canonical())
+	if err != nil || again.Hash != p.Hash || again.AnswerWithin() != p.AnswerWithin() {
+		t.Errorf("it is not the same when read again: %v", err)
+	}
+	for add, want := range map[string]string{
+		"offers: {answer_within: soon}":                                    "give a time from 1m0s to 168h0m0s, such as 60m",
+		"offers: {answer_within: 10s}":                                     "answer_within is \"10s\"",
+		"offers: {}":                                                       "answer_within is \"\"",
+		"refusals: [{codes: [], text: a}]":                                 "has 0 codes",
+		"refusals: [{codes: [1], text: \"\"}]":                             "is empty",
+		"refusals: [{codes: [5-5], text: a}]":                              "\"5-5\" is no code",
+		"refusals: [{codes: [9-5], text: a}]":                              "is no code",
+		"refusals: [{codes: [\"007\"], text: a}]":                          "is no code",
+		"refusals: [{codes: [0], text: a}]":                                "is no code",
+		"refusals: [{codes: [1-99999], text: a}]":                          "is no code",
+		"refusals: [{codes: [800-826], text: a}, {codes: [813], text: b}]": "code 813 comes twice",
+		"refusals: [{codes: [1], text: a, colour: red}]":                   "colour",
+	} {
+		if _, err := Parse([]byte(small+add+"\n"), nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %s", add, err, want)
+		}
+	}
+	for _, name := range []string{"etkas", "us-kidney", "meld3-liver"} {
+		p, err := Load("../../policies/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for code, want := range map[int]string{740: "donor or logistics", 812: "patient or centre", 813: "unacceptable antigens", 826: "patient or centre", 886: "filtered"} {
+			if text, _ := p.Refusal(code); text != want {
+				t.Errorf("%s: code %d is %q", name, code, text)
+			}
+		}
+	}
+}
