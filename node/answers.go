@@ -53,6 +53,33 @@ type siteRuns struct {
 	log *slog.Logger
 }
 
+// KeepOffer implements protocols.MatchRuns. Once it is in force the operator's log says
+// that somebody has to answer.
+func (s siteRuns) KeepOffer(o *protocols.Offer) (protocols.Change, error) {
+	change, err := s.matchRuns.KeepOffer(o)
+	if err != nil || !o.Mine {
+		return change, err
+	}
+	return &loggedChange{change, func() {
+		s.log.Warn("this hospital is offered a rank and has to answer: consilium match answer", "run", o.Run.Short(), "rank", o.Sequence)
+	}}, nil
+}
+
+// loggedChange is a change of which something is said once it is in force.
+type loggedChange struct {
+	protocols.Change
+	say func()
+}
+
+// Commit implements protocols.Change.
+func (c *loggedChange) Commit() error {
+	err := c.Change.Commit()
+	if err == nil {
+		c.say()
+	}
+	return err
+}
+
 // Answer implements protocols.MatchRuns. One that cannot be read is none: its operator's
 // log says so, and nobody else hears that there is one.
 func (s siteRuns) Answer(run job.Hash, sequence int) *job.Answer {

@@ -78,6 +78,16 @@ func TestAnswerIsWrittenOnce(t *testing.T) {
 	keepOffer(t, state, someOffer(run, 1, true))
 	log := new(bytes.Buffer)
 	site := siteRuns{matchRuns(state), slog.New(slog.NewTextHandler(log, nil))}
+	for n, mine := range []bool{false, true} {
+		change, err := site.KeepOffer(someOffer(run, n+1, mine))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := change.Commit(); err != nil || strings.Contains(log.String(), "has to answer") != mine {
+			t.Errorf("%v: the log says %s", err, log)
+		}
+	}
+	log.Reset()
 	if site.Answer(run, 1) != nil || log.Len() > 0 {
 		t.Errorf("there is an answer: %s", log)
 	}
@@ -93,7 +103,7 @@ func TestAnswerIsWrittenOnce(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 2 {
+	if err != nil || len(entries) != 3 {
 		t.Errorf("%d files: %v", len(entries), err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

@@ -149,9 +149,8 @@ func (k *rankRun) finishKept(p *Plan, opened Opened) *Result {
 		Tables: []Table{{
 			Title: fmt.Sprintf("Match run %s: donor %s, list %s", run.Short(), k.donor, p.Dataset.Name),
 			Notes: []string{
-				fmt.Sprintf("The %s are ranked, and nobody has seen any of them.", k.best()),
+				fmt.Sprintf("The %s are ranked; consilium match next %s reveals one at a time.", k.best(), run.Short()),
 				fmt.Sprintf("Policy %s, version %s; dates count to %s.", p.match.policy.Name, p.match.policy.Version, p.match.day.Format(time.DateOnly)),
-				fmt.Sprintf("To offer the first rank: consilium match next %s", run.Short()),
 			},
 		}},
 	}

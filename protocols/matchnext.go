@@ -108,8 +108,12 @@ func (p *Plan) planRow(j *job.Job) error {
 
 // saysNext is what a statement says of it.
 func (k *nextRow) saysNext(p *Plan, r *job.Roster) []string {
+	words := fmt.Sprintf("Or the word %s, where no candidate is left.", statusExhausted)
+	if k.sequence > 1 {
+		words = fmt.Sprintf("Or one of these words: %s, where rank %d was accepted; %s, where no candidate is left.", statusAccepted, k.sequence-1, statusExhausted)
+	}
 	lines := []string{
-		fmt.Sprintf("Or one of these words: %s, where rank %d was accepted; %s, where no candidate is left.", statusAccepted, k.sequence-1, statusExhausted),
+		words,
 		fmt.Sprintf("Who learns which hospital is offered rank %d: the office; that hospital itself, which learns %s of its candidate; and, from the signature of its answer, the three parties %s, before the next rank is revealed. Every other hospital receives as many bytes, and learns that it is not its own.", k.sequence, strings.Join(p.match.policy.Entitlement.Hospital, ", "), people(r, r.Parties)),
 	}
 	if k.sequence > 1 {
@@ -226,7 +230,10 @@ func (k *nextRow) finishNext(p *Plan, opened Opened) (*Result, error) {
 	}
 	result := &Result{Status: word, Reason: explanations[word], Value: value, Tables: []Table{t}}
 	if word != statusOK {
-		result.Reason, result.Tables = strings.Join(append(t.Notes, explanations[word]), " "), nil
+		result.Tables = nil
+		if answer.Kind != noAnswer {
+			result.Reason = strings.TrimSuffix(t.Notes[0], ".") + ": " + explanations[word]
+		}
 	}
 	return result, nil
 }

@@ -70,7 +70,7 @@ func (p *Plan) ranksTable(ranks []Revealed) Table {
 		t.Rows[i] = append(t.Rows[i], text)
 	}
 	if last := ranks[len(ranks)-1].Result; last.Status != statusOK {
-		t.Notes = []string{last.Reason}
+		t.Notes = []string{last.Reason + "."}
 	}
 	return t
 }

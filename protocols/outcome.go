@@ -58,7 +58,7 @@ var explanations = map[string]string{
 	statusDuplicates: "candidates are on the list more than once; their hospitals have been told which",
 	statusTiers:      "for an eligible candidate no tier of the policy holds, or more than one: have the policy mended",
 	statusNobody:     "no candidate of the list is eligible for the donor",
-	statusAccepted:   "the offer of the rank before was accepted: the run has ended",
+	statusAccepted:   "the run has ended",
 	statusExhausted:  "the run has no further row",
 }
 

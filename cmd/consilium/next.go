@@ -70,7 +70,7 @@ func (o *nextOptions) next(cmd *cobra.Command, prefix string) error {
 			return err
 		}
 		if n := len(ranks); n > 0 && ranks[n-1].Result.Status != "ok" {
-			return fmt.Errorf("run %s has ended: %s", id.Short(), ranks[n-1].Result.Reason)
+			return fmt.Errorf("run %s goes on no more: %s", id.Short(), ranks[n-1].Result.Reason)
 		}
 		o.rank = len(ranks) + 1
 	}
