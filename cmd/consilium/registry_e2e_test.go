@@ -60,7 +60,7 @@ func walk(t *testing.T, layout *localnet.Layout) map[string]string {
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("consilium %s: %v\n%s%s", command, err, out.String(), errs.String())
 		}
-		if found := submitted.FindStringSubmatch(errs.String()); found != nil {
+		if found := submitted.FindStringSubmatch(errs.String()); found != nil && args[1] != "next" {
 			run = found[1]
 		}
 		printed[command] += out.String()
@@ -88,6 +88,12 @@ func TestRegistryWalk(t *testing.T) {
 		line := fmt.Sprintf(`(?m)^\s*%s\s+%s\s+%s\s+%s\s+%s\s+hospital-`, row[0], row[2], row[3], row[4], row[1])
 		if !regexp.MustCompile(line).MatchString(list) {
 			t.Errorf("no row of %v in\n%s", row, list)
+		}
+	}
+	offered := find("match show RUN")
+	for _, row := range lists["D02"][:2] {
+		if line := fmt.Sprintf(`(?m)^\s*%s\s+%s\s+%s\s+%s\s+%s\s+hospital-[34]\s+(refused 812|accepted)`, row[0], row[2], row[3], row[4], row[1]); !regexp.MustCompile(line).MatchString(offered) {
+			t.Errorf("no row of %v and its answer in\n%s", row, offered)
 		}
 	}
 	for prefix, want := range map[string]string{

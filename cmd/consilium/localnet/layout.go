@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"consilium/cmd/consilium/setup"
@@ -95,8 +96,8 @@ func Create(dir string, spec Spec) (*Layout, error) {
 		return m, err
 	}
 	var cards []*job.Card
-	for k, name := range names {
-		m, err := member(name, fmt.Sprintf("Hospital %d", k+1))
+	for _, name := range names {
+		m, err := member(name, organisation(name))
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +125,11 @@ func Create(dir string, spec Spec) (*Layout, error) {
 		return nil, err
 	}
 	return l, errors.Join(l.configure(spec), os.MkdirAll(filepath.Join(dir, "logs"), 0o700))
+}
+
+// organisation is who runs a node: Hospital 1 runs hospital-1.
+func organisation(node string) string {
+	return strings.ToUpper(node[:1]) + strings.ReplaceAll(node[1:], "-", " ")
 }
 
 // join makes the roster and has every member approve it.
