@@ -165,8 +165,8 @@ func (k *rankRun) outputs(p *Plan) error {
 	if k.next {
 		columns = k.columns()
 	}
-	if n := k.k * len(columns); n > MaxElements {
-		return fmt.Errorf("%d rows of %d columns are %d numbers, at most %d can be revealed: ask for the top %d", k.k, len(columns), n, MaxElements, MaxElements/len(columns))
+	if n := k.k * len(columns); n > MaxMatched {
+		return fmt.Errorf("%d rows of %d columns are %d numbers, at most %d can be revealed: ask for the top %d", k.k, len(columns), n, MaxMatched, MaxMatched/len(columns))
 	}
 	for _, s := range p.Dataset.Sites {
 		m.told[s.Node] = []Output{{outputDuplicates, s.Rows}}

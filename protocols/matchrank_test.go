@@ -481,6 +481,22 @@ func (r *registry) lastRuns() []*MatchRun {
 	return runs
 }
 
+// TestMatchRankLongList: a whole list of more numbers than a table of sums may have, and
+// rows for a hospital that take more than one frame.
+func TestMatchRankLongList(t *testing.T) {
+	spare := 2750
+	if os.Getenv("CONSILIUM_SOAK") != "" {
+		spare = 27_000 // 4.3 MB for each hospital
+	}
+	r := kidneys(t, 20, spare)
+	short := kidneys(t, 20, 0)
+	const args = `{"donors":"donors","donor":"D02","all":true}`
+	got, want := resultRows(r.match("match.rank", "kidney", args).succeed()), resultRows(short.match("match.rank", "kidney", args).succeed())
+	if !slices.Equal(got, want) || len(got) == 0 {
+		t.Errorf("%d rows, want %d", len(got), len(want))
+	}
+}
+
 // TestMatchRankDonorAt: of a list of donors at several sites the one that the job names
 // puts the donor in, and the others take no part.
 func TestMatchRankDonorAt(t *testing.T) {

@@ -266,7 +266,9 @@ func (w *work) tell(s *mpc.Session, out *matchOutputs) Opened {
 		if w.isParty() {
 			own = w.componentFor(at, told, out, site)
 			if to != w.self {
-				at.Send(to, own.encode())
+				for piece := range slices.Chunk(own.encode(), mpc.MaxFrame) {
+					at.Send(to, piece)
+				}
 			}
 		}
 		if to == w.self && at.Err() == nil {
@@ -316,7 +318,10 @@ func (w *work) hear(s *mpc.Session, told []Output, own component, opened Opened)
 			components[role] = own
 			continue
 		}
-		b := s.Recv(p, size+len(job.Hash{}))
+		var b []byte
+		for left := size + len(job.Hash{}); left > 0 && s.Err() == nil; left = size + len(job.Hash{}) - len(b) {
+			b = append(b, s.Recv(p, min(left, mpc.MaxFrame))...)
+		}
 		if s.Err() != nil {
 			return
 		}

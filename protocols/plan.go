@@ -14,6 +14,10 @@ import (
 // for any table that a person reads, and one frame of a link holds it.
 const MaxElements = 1 << 16
 
+// MaxMatched is that cap for matches, whose rows are of single patients: a party's sealed
+// share has 16 bytes a number, and has to fit into wire.MaxShare.
+const MaxMatched = 1 << 20
+
 // PlanJob derives everything public about a job, the same at the client before
 // signing, at every node before accepting, and at the recipient. It refuses
 // what this version cannot do, what could overflow, and what the study forbids.
@@ -146,8 +150,12 @@ func (p *Plan) check() error {
 	for _, o := range p.Outputs {
 		revealed += o.Len
 	}
-	if n := max(p.sums(), revealed); n > MaxElements {
-		return fmt.Errorf("the result would have %d numbers, at most %d are possible; ask for fewer groups or columns", n, MaxElements)
+	most := MaxElements
+	if p.match != nil {
+		most = MaxMatched
+	}
+	if n := max(p.sums(), revealed); n > most {
+		return fmt.Errorf("the result would have %d numbers, at most %d are possible; ask for fewer groups or columns", n, most)
 	}
 	return nil
 }
