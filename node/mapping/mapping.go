@@ -146,6 +146,13 @@ func (m *Mapping) concepts(rules ...Rule) []string {
 	return slices.Compact(list)
 }
 
+// conditionConcepts are those of the index event and of all columns.
+func (m *Mapping) conditionConcepts() []string {
+	list := append(m.concepts(Condition, Time, Event), m.Cohort.Index.Condition...)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 func (m *Mapping) has(rule Rule) bool {
 	return slices.ContainsFunc(m.Columns, func(c Column) bool { return c.Rule == rule })
 }

@@ -191,3 +191,29 @@ columns: [{name: x, rule: measurement, concepts: ["s|x"], window: [0, 0], take: 
 func at(year int, month time.Month, day int) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
+
+// FuzzRead reads hostile rows of OMOP's tables: none is taken whose days or numbers
+// are not what they should be, and none stops the reader.
+func FuzzRead(f *testing.F) {
+	m, err := Parse("m.yaml", []byte(good+"  - {name: drug, rule: drug, concepts: [1], window: [0, 0]}\n"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	sources := m.Sources()
+	f.Add(0, "1", "8507", "1950", "1", "31")
+	f.Add(4, "1", "3016723", "2015-01-01", "1.5", "8840")
+	f.Add(5, "1", "1", "2015-01-01", "2015-01-31", "")
+	f.Fuzz(func(t *testing.T, table int, a, b, c, d, e string) {
+		s := &sources[uint(table)%uint(len(sources))]
+		cells := []string{a, b, c, d, e}[:len(s.Columns)+len(s.Optional)]
+		bad, err := m.NewReader(at(2024, 1, 1)).Read(s, cells, func(relation string, row []any) error {
+			if len(row) != len(Fields(relation)) || row[0] == "" {
+				t.Errorf("%v for %s", row, relation)
+			}
+			return nil
+		})
+		if err != nil || bad != nil && (bad.Column == "" || bad.Problem == "") {
+			t.Errorf("%v, %v", bad, err)
+		}
+	})
+}

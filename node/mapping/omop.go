@@ -10,22 +10,42 @@ type Source struct {
 	Table    string // its file is called so, with an ending
 	Columns  []string
 	Optional []string // columns that need not be there
+	Concept  string   // the column by which rows count; "": all of them do
+	Concepts []string // which; an engine may leave out the others
 	read     func(r *Reader, cells []string, emit Emit) (*Bad, error)
 }
 
 // Sources lists the OMOP tables that the mapping reads.
 func (m *Mapping) Sources() []Source {
 	list := []Source{
-		{"person", []string{"person_id", "gender_concept_id", "year_of_birth"}, []string{"month_of_birth", "day_of_birth"}, readPerson},
-		{"condition_occurrence", []string{"person_id", "condition_concept_id", "condition_start_date"}, nil, readCondition},
-		{"death", []string{"person_id", "death_date"}, nil, readDeath},
-		{"observation_period", []string{"person_id", "observation_period_start_date", "observation_period_end_date"}, nil, readPeriod},
+		{
+			Table: "person", read: readPerson,
+			Columns: []string{"person_id", "gender_concept_id", "year_of_birth"}, Optional: []string{"month_of_birth", "day_of_birth"},
+		},
+		{
+			Table: "condition_occurrence", read: readCondition,
+			Columns: []string{"person_id", "condition_concept_id", "condition_start_date"},
+			Concept: "condition_concept_id", Concepts: m.conditionConcepts(),
+		},
+		{Table: "death", read: readDeath, Columns: []string{"person_id", "death_date"}},
+		{
+			Table: "observation_period", read: readPeriod,
+			Columns: []string{"person_id", "observation_period_start_date", "observation_period_end_date"},
+		},
 	}
 	if m.has(Measurement) {
-		list = append(list, Source{"measurement", []string{"person_id", "measurement_concept_id", "measurement_date", "value_as_number", "unit_concept_id"}, nil, readMeasurement})
+		list = append(list, Source{
+			Table: "measurement", read: readMeasurement,
+			Columns: []string{"person_id", "measurement_concept_id", "measurement_date", "value_as_number", "unit_concept_id"},
+			Concept: "measurement_concept_id", Concepts: m.concepts(Measurement),
+		})
 	}
 	if m.has(Drug) {
-		list = append(list, Source{"drug_exposure", []string{"person_id", "drug_concept_id", "drug_exposure_start_date"}, []string{"drug_exposure_end_date"}, readDrug})
+		list = append(list, Source{
+			Table: "drug_exposure", read: readDrug,
+			Columns: []string{"person_id", "drug_concept_id", "drug_exposure_start_date"}, Optional: []string{"drug_exposure_end_date"},
+			Concept: "drug_concept_id", Concepts: m.concepts(Drug),
+		})
 	}
 	return list
 }

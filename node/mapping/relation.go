@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +85,7 @@ type Reader struct {
 // NewReader makes the reader of a mapping. Days after today are in the future.
 func (m *Mapping) NewReader(today time.Time) *Reader {
 	r := &Reader{m: m, today: dayOf(today), conditions: map[string]bool{}, drugs: map[string]bool{}, units: map[string][]*Column{}}
-	for _, s := range slices.Concat(m.Cohort.Index.Condition, m.concepts(Condition, Time, Event)) {
+	for _, s := range m.conditionConcepts() {
 		r.conditions[s] = true
 	}
 	for _, s := range m.concepts(Drug) {
