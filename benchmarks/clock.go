@@ -28,6 +28,7 @@ type measured struct {
 
 	Wired *wired `json:",omitempty"` // of an order Wire, and nothing else then
 	Site  *part  `json:",omitempty"` // of a sum over sites
+	Kept  *kept  `json:",omitempty"` // of a deposit
 }
 
 // clock shares the inputs, times the runs and checks the last result.

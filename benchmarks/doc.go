@@ -51,6 +51,20 @@
 //	           codes, eight each, a second
 //	peak_mb    most memory of the process, resident, while it did so
 //
+// # To the disks of the parties
+//
+// deposit=RxC has a site share R rows of C columns out to three parties, each a process
+// with links and a store of its own, as the run of a job does: from the site's stream of
+// rows, which come over and over from memory, until every node has put the new version
+// into force. What is stored is added up and compared. Files lie in the directory for
+// temporary ones (TMPDIR). The last node of each list is the site.
+//
+//	seconds    of the slowest node
+//	mb_s       million bytes of the plain codes, eight each, by seconds
+//	mb, cpu, peak_mb
+//	           of each node: million bytes sent, processor seconds, most memory
+//	disk_mb    million bytes on each node's disk
+//
 // # Sums over sites
 //
 // With --sites NUMBER each site is a process with links to all others, and this one

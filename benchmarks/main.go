@@ -133,7 +133,7 @@ func (l *line) arrange() error {
 		switch {
 		case findLone(r.op.name) != nil:
 			if l.sites != 0 || l.wan != nil {
-				return fmt.Errorf("%s is measured in one process: leave --sites and --wan away", r.op.name)
+				return fmt.Errorf("%s arranges its processes itself: leave --sites and --wan away", r.op.name)
 			}
 		case l.sites == 0 && r.op.setup == nil:
 			return fmt.Errorf("%s is a sum over sites: say over how many with --sites", r.op.name)

@@ -40,7 +40,9 @@ type order struct {
 	Cols int
 
 	Sites *sites // not nil: Op is a sum over sites
-	watch *stopwatch
+
+	Consigned *consigned // not nil: a deposit
+	watch     *stopwatch
 }
 
 // do carries the order out, with the heap bound of the node daemon.
@@ -50,6 +52,9 @@ func (o *order) do(ctx context.Context, ready func(address string) error) (*meas
 	}
 	if o.Wire > 0 {
 		return o.wire(ctx, ready)
+	}
+	if o.Consigned != nil {
+		return o.consign(ctx, ready)
 	}
 	return o.measure(ctx, ready)
 }

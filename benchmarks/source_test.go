@@ -7,7 +7,7 @@ import (
 )
 
 func TestSource(t *testing.T) {
-	for _, o := range lone {
+	for _, o := range []*loneOp{findLone("source")} {
 		res, err := o.measure(t.Context(), &bench{progress: io.Discard}, size{rows: 20_000})
 		if err != nil {
 			t.Fatalf("%s: %v", o.name, err)
