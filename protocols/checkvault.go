@@ -49,7 +49,7 @@ func CheckShares(j *job.Job, p *Plan, r *job.Roster, self string, store ShareSto
 	case store == nil:
 		return errNoVaultKey
 	case p.program != nil:
-		return n.hasShares()
+		return n.sharesFit()
 	}
 	return p.custody.check(n)
 }

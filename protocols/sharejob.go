@@ -63,7 +63,7 @@ func (w *work) addChunks(s *mpc.Session, run *oblivious.Run) error {
 		return err
 	}
 	defer stored.Close()
-	if err := w.plan.fitsShares(stored.Version().Snapshot); err != nil {
+	if err := w.fitsShares(stored.Version().Snapshot); err != nil {
 		return err
 	}
 	return RunShares(s, stored, run)
@@ -126,9 +126,33 @@ func ahead[T any](n int, load func(k int) (T, error), use func(k int, x T) error
 	return nil
 }
 
-// fitsShares refuses a snapshot in which columns of the plan are missing, or that is not
-// of the rows that the roster declares.
-func (p *Plan) fitsShares(v *ShareSnapshot) error {
+// sharesFit is CheckShares for a stored job. Of two versions the parties may have either
+// in common.
+func (n *keeping) sharesFit() error {
+	versions, err := n.shares.Versions()
+	if err != nil {
+		return err
+	}
+	problem := ErrNoShares
+	for i := len(versions) - 1; i >= 0; i-- { // the newest last: what is wrong with it counts
+		v := versions[i]
+		if !v.Party {
+			continue
+		}
+		if problem = n.fitsShares(v.Snapshot); problem == nil {
+			return nil
+		}
+	}
+	return problem
+}
+
+// fitsShares refuses a snapshot of another study's state, in which columns of the plan are
+// missing, or that is not of the rows that the roster declares.
+func (b *binding) fitsShares(v *ShareSnapshot) error {
+	if err := b.checkVersion(v); err != nil {
+		return err
+	}
+	p := b.plan
 	var missing []string
 	for _, name := range p.program.Columns() {
 		if !slices.ContainsFunc(v.Columns, func(c ShareColumn) bool { return c.Name == name }) {

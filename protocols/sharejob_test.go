@@ -205,21 +205,24 @@ func TestStoredRefusals(t *testing.T) {
 		snapshot.Chunks = snapshot.Chunks[:1]
 		store.versions[0].Snapshot = &snapshot
 	}
-	for want, stores := range map[string]kept{
-		"nothing of this dataset is deposited as shares":                                                                    nothing,
-		"not deposited of dataset ward: dose, sex; run consilium deposit ward --engine shares --columns age,dose,grade,sex": s.deposit("ward", 2, "age", "grade"),
-		"hospital-1 has deposited 5 rows of dataset ward and the roster declares 3":                                         grown,
-		"hospital-2 has deposited nothing of dataset ward":                                                                  left,
-		"hospital-3 keeps nothing of what is deposited of dataset ward":                                                     {full[0], full[1], newShares(t)},
+	for _, c := range []struct {
+		want   string
+		stores kept
+	}{
+		{"nothing of this dataset is deposited as shares", nothing},
+		{"hospital-3: nothing of this dataset is deposited as shares", kept{full[0], full[1], newShares(t)}},
+		{"not deposited of dataset ward: dose, sex; run consilium deposit ward --engine shares --columns age,dose,grade,sex", s.deposit("ward", 2, "age", "grade")},
+		{"hospital-1 has deposited 5 rows of dataset ward and the roster declares 3", grown},
+		{"hospital-2 has deposited nothing of dataset ward", left},
 	} {
-		tr := s.stored(a, stores)
+		tr := s.stored(a, c.stores)
 		tr.run()
 		for i := range 3 {
-			if tr.errs[i] == nil || !strings.Contains(tr.errs[i].Error(), want) {
-				t.Errorf("%s: error %v, want %q", s.nodes[i].Name, tr.errs[i], want)
+			if tr.errs[i] == nil || !strings.Contains(tr.errs[i].Error(), c.want) {
+				t.Errorf("%s: error %v, want %q", s.nodes[i].Name, tr.errs[i], c.want)
 			}
 		}
-		for _, store := range stores {
+		for _, store := range c.stores {
 			if store.open != 0 {
 				t.Error("a version was not closed")
 			}

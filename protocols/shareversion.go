@@ -114,12 +114,12 @@ func versionIDs(store ShareStore) (out [maxVersions]job.Hash, err error) {
 }
 
 // checkVersion refuses what was deposited under another roster than it can be used.
-func (w *work) checkVersion(v *ShareSnapshot) error {
-	if v.Dataset != w.plan.Dataset.Name || !slices.Equal(v.Parties, w.roster.Parties) {
-		return fmt.Errorf("dataset %s was deposited with other parties than the study has now: deposit it anew", w.plan.Dataset.Name)
+func (b *binding) checkVersion(v *ShareSnapshot) error {
+	if v.Dataset != b.plan.Dataset.Name || !slices.Equal(v.Parties, b.roster.Parties) {
+		return fmt.Errorf("dataset %s was deposited with other parties than the study has now: deposit it anew", b.plan.Dataset.Name)
 	}
 	for _, c := range v.Columns {
-		now, ok := w.plan.Dataset.Schema.Column(c.Name)
+		now, ok := b.plan.Dataset.Schema.Column(c.Name)
 		if !ok {
 			return fmt.Errorf("column %s was deposited and is no column of the study any more: deposit dataset %s anew", c.Name, v.Dataset)
 		}
