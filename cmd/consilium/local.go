@@ -98,6 +98,10 @@ func runLocal(ctx context.Context, o *runOptions, path string, errOut io.Writer,
 	if err != nil {
 		return err
 	}
+	c, prepared, err := r.prepare(layout)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -108,12 +112,12 @@ func runLocal(ctx context.Context, o *runOptions, path string, errOut io.Writer,
 		return err
 	}
 	defer func() { err = errors.Join(err, network.Stop()) }()
-	id, figure, err := r.ask(ctx, layout)
+	id, result, err := r.ask(ctx, c, prepared)
 	if err != nil {
 		return err
 	}
-	figure.Result.Caveat = r.caveat
-	return show(id, figure)
+	result.Caveat = r.caveat
+	return show(id, &plot.Figure{Job: prepared.Job(), Dataset: prepared.Plan().Dataset, Result: result})
 }
 
 // plan finds the dataset and, where there is a client, plans the job as the study
@@ -245,20 +249,25 @@ func (r *rehearsal) create(dir string) (*localnet.Layout, error) {
 	})
 }
 
-// ask takes the job all the way, as runJob does.
-func (r *rehearsal) ask(ctx context.Context, layout *localnet.Layout) (job.Hash, *plot.Figure, error) {
-	var id job.Hash
+// prepare plans the job in the local study, before anything is started for it.
+func (r *rehearsal) prepare(layout *localnet.Layout) (*client.Client, *client.Prepared, error) {
 	c, err := client.Load(layout.ClientDir())
 	if err != nil {
-		return id, nil, err
+		return nil, nil, err
 	}
 	prepared, err := prepare(c, r.file, r.o.timeout)
 	if err != nil {
-		return id, nil, err
+		return nil, nil, err
 	}
-	if err := r.o.format.checkPlot(prepared.Job()); err != nil {
-		return id, nil, err
+	if r.o.local.roster != "" { // else the study's own statement is there already
+		say(r.errOut, prepared)
 	}
+	return c, prepared, r.o.format.checkPlot(prepared.Job())
+}
+
+// ask takes the job all the way, as runJob does.
+func (r *rehearsal) ask(ctx context.Context, c *client.Client, prepared *client.Prepared) (job.Hash, *protocols.Result, error) {
+	var id job.Hash
 	conn, err := c.Dial(ctx)
 	if err != nil {
 		return id, nil, err
@@ -272,7 +281,7 @@ func (r *rehearsal) ask(ctx context.Context, layout *localnet.Layout) (job.Hash,
 		return id, nil, err
 	}
 	result, err := r.await(ctx, c, conn, prepared, signed)
-	return id, &plot.Figure{Job: prepared.Job(), Dataset: prepared.Plan().Dataset, Result: result}, err
+	return id, result, err
 }
 
 func (r *rehearsal) await(ctx context.Context, c *client.Client, conn *client.Conn, prepared *client.Prepared, signed *job.Signed) (*protocols.Result, error) {
