@@ -93,7 +93,20 @@ func (p *Prepared) quorum(nodes []string) ([]string, error) {
 	if len(chosen) < d.Quorum() {
 		return nil, fmt.Errorf("%d of the %d sites of dataset %s open together what is deposited, and %s not connected; try again when enough of them are", d.Quorum(), len(d.Sites), d.Name, are(away))
 	}
+	if p.file.Engine == job.EngineMixed {
+		return p.withParties(chosen, nodes)
+	}
 	return chosen, nil
+}
+
+// withParties adds the parties, who compute the rest of a job of engine mixed.
+func (p *Prepared) withParties(chosen, connected []string) ([]string, error) {
+	roster := p.client.roster.Roster
+	away := slices.DeleteFunc(slices.Clone(roster.Parties), func(name string) bool { return slices.Contains(connected, name) })
+	if len(away) > 0 {
+		return nil, fmt.Errorf("engine mixed takes all three parties, and %s not connected; try again later", are(away))
+	}
+	return roster.Participants(&job.Job{Nodes: slices.Concat(chosen, roster.Parties)}), nil
 }
 
 // are lists what is missing, with its verb.

@@ -29,7 +29,7 @@ type Job struct {
 	Analysis string         `json:"analysis"`
 	Where    string         `json:"where,omitempty"`
 	Args     map[string]any `json:"args"`             // strings, json.Number, bool, lists of these
-	Engine   string         `json:"engine"`           // EngineShares or EngineMHE
+	Engine   string         `json:"engine"`           // EngineShares, EngineMHE or EngineMixed
 	Stored   bool           `json:"stored,omitempty"` // asks what is deposited, not the sites' files
 	Nodes    []string       `json:"nodes,omitempty"`  // who takes part, in the roster's order; all nodes where there are none
 	// Attachment is the SHA-256 of what the job brings along for the nodes that it

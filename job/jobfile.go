@@ -15,6 +15,7 @@ import (
 const (
 	EngineShares = "shares" // three compute parties with replicated shares
 	EngineMHE    = "mhe"    // all sites with multiparty homomorphic encryption
+	EngineMixed  = "mixed"  // sites add up what is stored as with mhe, parties go on as with shares
 )
 
 // File is a job as a person writes it: the question, without who asks, to whom
@@ -129,10 +130,10 @@ func (f *File) engine() (string, error) {
 			return EngineMHE, nil
 		}
 		return EngineShares, nil
-	case EngineShares, EngineMHE:
+	case EngineShares, EngineMHE, EngineMixed:
 		return f.Engine, nil
 	}
-	return "", fmt.Errorf("job: unknown engine %s: %s", quoted(f.Engine), Near(f.Engine, []string{engineAuto, EngineShares, EngineMHE}))
+	return "", fmt.Errorf("job: unknown engine %s: %s", quoted(f.Engine), Near(f.Engine, []string{engineAuto, EngineShares, EngineMHE, EngineMixed}))
 }
 
 // yamlArgs reads the mapping under args; an absent one is empty.

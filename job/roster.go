@@ -109,6 +109,9 @@ type Dataset struct {
 type Vault struct {
 	Quorum   int `yaml:"quorum,omitempty"`   // how many sites, any, open together; all by default
 	Openings int `yaml:"openings,omitempty"` // ciphertexts that may be opened under one key; 10000 by default
+	// Mixed has the keys made wide enough for jobs of engine mixed: columns take up to
+	// twice the space.
+	Mixed bool `yaml:"mixed,omitempty"`
 }
 
 // DefaultOpenings is how many ciphertexts a key epoch opens unless the study says

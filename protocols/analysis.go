@@ -33,7 +33,7 @@ type Analysis interface {
 // Plan is the public side of a job.
 type Plan struct {
 	Analysis string
-	Engine   string // job.EngineShares or job.EngineMHE
+	Engine   string // job.EngineShares, job.EngineMHE or job.EngineMixed
 	Dataset  *job.Dataset
 	Where    job.Predicate // nil selects every row
 	Filter   string        // Where as the job says it, for people to read
@@ -57,6 +57,7 @@ type Plan struct {
 	analysis Analysis
 	layout   *mhe.Layout        // how the summaries are encrypted, under engine mhe
 	answers  *mhe.Answers       // instead: how they are opened, if they are of what is stored
+	mixed    *mixed             // instead: how they are turned into shares
 	custody  custody            // in place of an analysis: what is done to vaults
 	vault    *vaultShape        // of the keys that a job on vaults makes or uses
 	beside   []string           // nodes that are no sites and have a part in a job on vaults

@@ -60,7 +60,7 @@ var errNoVaultKey = errors.New("this node has no vault key, and can keep nothing
 // ReadsRows tells whether the sites read their files for the job. Where they do not,
 // Task.Data stays nil.
 func (p *Plan) ReadsRows() bool {
-	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && p.program == nil && (p.custody == nil || p.custody.reads())
+	return !p.Dataset.IsList() && p.scoring == nil && p.answers == nil && p.mixed == nil && p.program == nil && (p.custody == nil || p.custody.reads())
 }
 
 // Lists returns the datasets that are read as lists for the job: see Task.List.
@@ -87,7 +87,7 @@ func (p *Plan) MatchesAt(node string) bool {
 
 // usesVault tells whether the job concerns what nodes keep of the dataset under engine
 // mhe.
-func (p *Plan) usesVault() bool { return p.custody != nil && !p.onShares() || p.answers != nil }
+func (p *Plan) usesVault() bool { return p.custody != nil && !p.onShares() || p.answers != nil || p.mixed != nil }
 
 // keepsNothing tells whether a node takes part in the job also if it can keep nothing:
 // it then has nothing to give up.
@@ -136,7 +136,7 @@ func (n *keeping) checkStored() error {
 	if err := checkSupply(h.manifests, circuit.Columns()); err != nil {
 		return err
 	}
-	if !n.isSite() {
+	if !n.isSite() || n.plan.mixed != nil && !slices.Contains(n.plan.mixed.sites, n.self) {
 		return nil
 	}
 	e, budget, err := stored.Key()
@@ -147,7 +147,7 @@ func (n *keeping) checkStored() error {
 	if err := n.plan.vault.fits(e, n.index()); err != nil {
 		return err
 	}
-	if need, left := n.plan.answers.Ciphertexts, budget.Left(); need > left {
+	if need, left := n.plan.opens().Ciphertexts, budget.Left(); need > left {
 		return fmt.Errorf("ciphertexts to open: %d, left: %d: %w; run consilium rekey and deposit", need, left, mhe.ErrSpent)
 	}
 	return nil

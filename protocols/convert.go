@@ -23,17 +23,23 @@ func SharesOf(s *mpc.Session, c *mhe.Conversion, o mhe.Options, key *mhe.PublicK
 	if secret != nil {
 		parts = c.Split(s.Step("split"), o, key, secret, stored)
 	}
+	return dealt(s, o.Tree.Members(), c.Values, parts)
+}
+
+// dealt gives the parties shares of what additive shares of sites add up to: parts are
+// those of this site, nil at others.
+func dealt(s *mpc.Session, sites []mpc.PartyID, values int, parts []*big.Int) rss.Vec128 {
 	var sum rss.Vec128
-	for i, site := range o.Tree.Members() {
+	for i, site := range sites {
 		var own ring.Vec128
 		if site == s.Self() {
 			own = ring.FromBig(parts)
 		}
-		dealt := rss.Input(s.Step("deal", i), site, c.Values, own)
+		one := rss.Input(s.Step("deal", i), site, values, own)
 		if i > 0 && s.Role() >= 0 {
-			dealt = rss.Add(s, sum, dealt)
+			one = rss.Add(s, sum, one)
 		}
-		sum = dealt
+		sum = one
 	}
 	return sum
 }

@@ -107,7 +107,7 @@ type vaultShape struct {
 }
 
 // vaultOf works it out. The sums are as wide as products of two columns under one
-// filter can be.
+// filter can be and, in a vault for engine mixed, as many of these with their masks.
 func vaultOf(d *job.Dataset, r *job.Roster) (*vaultShape, error) {
 	quorum, err := mhe.NewQuorum(slices.Sorted(slices.Values(siteIndexes(d, r))), d.Quorum())
 	if err != nil {
@@ -118,6 +118,9 @@ func vaultOf(d *job.Dataset, r *job.Roster) (*vaultShape, error) {
 		c := &d.Schema.Columns[i]
 		if wide := pairBits(d, c); c.Type != job.Text && wide <= mhe.StoredBits() {
 			v.bits = max(v.bits, wide)
+			if masked := mhe.ConversionBits(mixedSums, wide, len(d.Sites)); d.Vault.Mixed && masked <= mhe.StoredBits() {
+				v.bits = max(v.bits, masked)
+			}
 		}
 	}
 	if v.bits == 0 {

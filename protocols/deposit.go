@@ -78,7 +78,7 @@ func (depositing) plan(p *Plan, j *job.Job, r *job.Roster) error {
 	if err := args.Err(); err != nil {
 		return err
 	}
-	if err := showable(p.Dataset, r.Disclosure); err != nil {
+	if err := keepable(p.Dataset, r.Disclosure); err != nil {
 		return err
 	}
 	d := &deposited{}

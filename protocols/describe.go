@@ -70,6 +70,11 @@ func (Describe) PlanSums(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, e
 	return planMoments(j, d)
 }
 
+// PlanMixed is PlanSums: Compute then finds no quartiles.
+func (Describe) PlanMixed(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
+	return planMoments(j, d)
+}
+
 // planMoments plans the counts, the sums and the sums of squares.
 func planMoments(j *job.Job, d *job.Dataset) (*Plan, error) {
 	args := j.Arguments()
@@ -154,6 +159,9 @@ func (Describe) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	for i, c := range d.columns {
 		n := d.sizes(s, rss.Narrow(s, in.Sums[momentsOf(i)]))
 		counts = append(counts, n)
+		if len(in.Rows) == 0 {
+			continue // sums tell no quartiles
+		}
 		sorted := sortedColumn(s.Step("sort", i), in.Rows[quartilesOf(i)], d.by, c)
 		values[quartilesOf(i)] = quartiles(s.Step("quartiles", i), sorted, n, d.quarters)
 	}

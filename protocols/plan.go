@@ -54,7 +54,10 @@ func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 		return nil, fmt.Errorf("where: %w", err)
 	}
 	plan := a.Plan
-	if j.Engine == job.EngineMHE {
+	switch j.Engine {
+	case job.EngineMixed:
+		plan = mixedPlanner(a)
+	case job.EngineMHE:
 		s, err := summarizer(a, d, r.Disclosure)
 		if err != nil {
 			return nil, err
@@ -74,6 +77,8 @@ func planFor(a Analysis, j *job.Job, r *job.Roster) (*Plan, error) {
 	switch {
 	case j.Stored && p.Engine == job.EngineShares:
 		err = p.planShares()
+	case p.Engine == job.EngineMixed:
+		err = p.planMixed(j, r)
 	case j.Stored:
 		err = p.planStored(j, r)
 	case p.Engine == job.EngineMHE:
@@ -94,7 +99,7 @@ func checkStudy(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 	if !ok {
 		return nil, fmt.Errorf("study %s has no dataset %.64q: %s", r.Study, j.Dataset, job.Near(j.Dataset, r.DatasetNames()))
 	}
-	if engines := []string{job.EngineShares, job.EngineMHE}; !slices.Contains(engines, j.Engine) {
+	if engines := []string{job.EngineShares, job.EngineMHE, job.EngineMixed}; !slices.Contains(engines, j.Engine) {
 		return nil, fmt.Errorf("there is no engine %.64q; known: %s", j.Engine, strings.Join(engines, ", "))
 	}
 	if err := r.CheckParticipants(j); err != nil {
@@ -119,7 +124,9 @@ func checkTable(j *job.Job, r *job.Roster) (*job.Dataset, error) {
 // cannot be answered.
 func checkParticipants(j *job.Job, r *job.Roster, d *job.Dataset) error {
 	switch {
-	case j.Stored && j.Engine == job.EngineShares: // no site
+	case j.Engine == job.EngineMixed && !j.Stored:
+		return errors.New("engine mixed is for what is stored; say stored: true, or take engine: shares")
+	case j.Stored && j.Engine != job.EngineMHE: // of engine mixed, any quorum of the sites besides
 		return checkPresent(r, j, r.Parties)
 	case j.Stored: // any quorum of the sites
 		return nil
@@ -257,6 +264,8 @@ func (p *Plan) computedBy(j *job.Job, r *job.Roster) string {
 	switch {
 	case p.program != nil:
 		return fmt.Sprintf("It is computed by %s alone, on the random shares of the rows that they keep: no single one of them that keeps to the protocol learns anything of the rows or of the result; two that pool their shares do. No site takes part: each has agreed to such jobs by its deposit.", people(r, r.Parties))
+	case p.mixed != nil:
+		return p.mixedBy(r)
 	case j.Stored:
 		return p.answeredBy(r.Sealers(j), r)
 	case p.Engine != job.EngineMHE:

@@ -33,7 +33,7 @@ func (rekey) plan(p *Plan, j *job.Job, r *job.Roster) error {
 	if err := args.Err(); err != nil {
 		return err
 	}
-	if err := showable(p.Dataset, r.Disclosure); err != nil {
+	if err := keepable(p.Dataset, r.Disclosure); err != nil {
 		return err
 	}
 	var err error

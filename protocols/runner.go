@@ -83,6 +83,8 @@ func (w *work) produce(s *mpc.Session) (*job.SealedShare, Change) {
 		return w.keep(s)
 	case w.plan.answers != nil:
 		return w.answerStored(s), nil
+	case w.plan.mixed != nil:
+		return w.computeMixed(s), nil
 	case w.plan.program != nil:
 		return w.computeShares(s), nil
 	case w.plan.collective():

@@ -109,18 +109,12 @@ func isInt128(x *big.Int) bool {
 
 // addSums adds the sites' sums and cuts them into summaries.
 func (w *work) addSums(s *mpc.Session, bySite []sealed) map[string]rss.Vec128 {
-	sums := map[string]rss.Vec128{}
 	if w.plan.sums() == 0 {
-		return sums
+		return map[string]rss.Vec128{}
 	}
 	total := bySite[0].sums
 	for _, site := range bySite[1:] {
 		total = rss.Add(s, total, site.sums)
 	}
-	at := 0
-	for _, summary := range w.plan.Summaries {
-		sums[summary.Name] = rss.Slice(s, total, at, at+summary.Len())
-		at += summary.Len()
-	}
-	return sums
+	return w.plan.cut(s, total)
 }

@@ -138,7 +138,7 @@ func (w *work) answer(s *mpc.Session) (*job.SealedShare, error) {
 
 // sameDeposit compares what is deposited over all who take part.
 func (w *work) sameDeposit(s *mpc.Session, h *held) bool {
-	own := digestOf(append(slices.Clone(h.Manifests), h.Job[:]), append(slices.Clone(h.Signatures), []byte(strings.Join(h.At, "\n"))))
+	own := h.digest()
 	theirs := mpc.Exchange(s, w.members(), own[:])
 	for _, p := range w.members() {
 		if p != w.self && s.Err() == nil && word(theirs[p]) != own {
@@ -148,24 +148,30 @@ func (w *work) sameDeposit(s *mpc.Session, h *held) bool {
 	return s.Err() == nil
 }
 
+// digest is a hash of all that a deposit is described by.
+func (h *held) digest() word {
+	return digestOf(append(slices.Clone(h.Manifests), h.Job[:]), append(slices.Clone(h.Signatures), []byte(strings.Join(h.At, "\n"))))
+}
+
 // answerCircuit is a site's part once all have the same deposit.
 func (w *work) answerCircuit(s *mpc.Session, from *supply, circuit mhe.Circuit) (*job.SealedShare, error) {
-	e, budget, err := from.stored.Key()
-	if err != nil {
-		return nil, err
-	}
-	defer e.Erase()
+	var part mhe.Part
 	at := s.Step(stepCompute)
-	inputs, err := from.fetch(at, e)
+	err := from.use(at, func(e *mhe.Epoch, o mhe.Options, b *mhe.Budget, in []mhe.Input) {
+		part = e.Answer(at.Step("answer"), o, b, circuit, in)
+	})
 	if err != nil || s.Err() != nil {
 		return nil, err
 	}
-	tree, err := mpc.NewTree(w.parties, mpc.BranchingFor(len(w.parties), w.plan.answers.TotalSize()))
-	if err != nil {
-		return nil, err
-	}
-	part := e.Answer(at.Step("answer"), mhe.Options{Tree: tree}, budget, circuit, inputs)
 	return w.revealPart(s.Step(stepReveal), part), nil
+}
+
+// opens is the layout in which sums of what is stored are opened, to whomever.
+func (p *Plan) opens() *mhe.Layout {
+	if p.mixed != nil {
+		return p.mixed.Layout
+	}
+	return p.answers.Layout
 }
 
 // supply brings the ciphertexts of a circuit's columns to the sites that answer.
@@ -176,13 +182,32 @@ type supply struct {
 	columns []string // of the circuit
 }
 
+// use has a site that answers do so with its key, and with what it fetches.
+func (y *supply) use(s *mpc.Session, answer func(e *mhe.Epoch, o mhe.Options, b *mhe.Budget, in []mhe.Input)) error {
+	e, budget, err := y.stored.Key()
+	if err != nil {
+		return err
+	}
+	defer e.Erase()
+	inputs, err := y.fetch(s, e)
+	if err != nil || s.Err() != nil {
+		return err
+	}
+	tree, err := mpc.NewTree(y.answering(), mpc.BranchingFor(len(y.answering()), y.plan.opens().TotalSize()))
+	if err != nil {
+		return err
+	}
+	answer(e, mhe.Options{Tree: tree}, budget, inputs)
+	return nil
+}
+
 // routes says who sends to whom: every site that keeps no ciphertexts has one of the
 // keepers who take part.
 func (y *supply) routes() map[mpc.PartyID]mpc.PartyID {
 	at := y.indexes(y.At)
 	keepers := slices.DeleteFunc(slices.Clone(y.members()), func(p mpc.PartyID) bool { return !slices.Contains(at, p) })
 	routes := make(map[mpc.PartyID]mpc.PartyID)
-	for _, site := range y.parties {
+	for _, site := range y.answering() {
 		if !slices.Contains(at, site) && len(keepers) > 0 {
 			routes[site] = keepers[len(routes)%len(keepers)]
 		}
@@ -195,7 +220,7 @@ func (y *supply) serve(s *mpc.Session) {
 	var wg sync.WaitGroup
 	for to, keeper := range y.routes() {
 		if keeper == y.self {
-			step := s.Step("fetch", slices.Index(y.parties, to))
+			step := s.Step("fetch", slices.Index(y.answering(), to))
 			wg.Go(func() { y.send(step, to) })
 		}
 	}
@@ -233,7 +258,7 @@ func (y *supply) fetch(s *mpc.Session, e *mhe.Epoch) ([]mhe.Input, error) {
 	serving.Go(func() { y.serve(s) })
 	defer serving.Wait()
 	keeper, away := y.routes()[y.self]
-	step := s.Step("fetch", slices.Index(y.parties, y.self))
+	step := s.Step("fetch", slices.Index(y.answering(), y.self))
 	var inputs []mhe.Input
 	for _, m := range y.bySite() {
 		from := y.stored.Ciphertext

@@ -43,7 +43,7 @@ func summarizer(a Analysis, d *job.Dataset, rules job.Disclosure) (Summarizer, e
 func showable(d *job.Dataset, rules job.Disclosure) error {
 	switch {
 	case rules.MinCount > 0:
-		return fmt.Errorf("the study hides what tells of fewer than %d patients, and engine mhe shows every sum as it is; take engine: shares", rules.MinCount)
+		return fmt.Errorf("the study hides what tells of fewer than %d patients, and engine mhe shows every sum as it is; take engine: shares or, of what is stored, engine: mixed", rules.MinCount)
 	case len(d.Sites) < 2:
 		return fmt.Errorf("engine mhe adds up the sums of two sites or more, and dataset %s has %d; take engine: shares", d.Name, len(d.Sites))
 	}

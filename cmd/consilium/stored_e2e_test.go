@@ -125,3 +125,28 @@ func TestStoredShares(t *testing.T) {
 	do("withdraw", "visits", "--engine", "shares")
 	refused([]string{"run", path}, "nothing of this dataset is deposited as shares")
 }
+
+// TestMixed asks the same by the parties, who finish what the sites add up: with the
+// dead one's rows, and the figures of a table alone.
+func TestMixed(t *testing.T) {
+	w := newVaultWorld(t, job.Vault{Quorum: 2, Mixed: true}, fileA, fileB, "", fileC, "")
+	path := filepath.Join(t.TempDir(), "job.yaml")
+	for _, args := range [][]string{{"rekey", "visits"}, {"deposit", "visits", "--engine", "mhe", "--columns", "age", "--filter", "sex = 'f'"}} {
+		if _, stderr, code := program(t, append(args, "--yes", "--client", w.layout.ClientDir())...); code != 0 {
+			t.Fatalf("%v: exit code %d, %s", args, code, stderr)
+		}
+	}
+	must(t, w.network.Signal("hospital-4", syscall.SIGKILL))
+	write(t, path, "study: test\ndataset: visits\nanalysis: describe\nargs: {columns: [age]}\nwhere: sex = 'f'\nengine: mixed\nstored: true\n")
+	stdout, stderr, code := program(t, "run", "--yes", "--json", "--client", w.layout.ClientDir(), path)
+	if code != 0 || !strings.Contains(stdout, `"sum": 100,`) && !strings.Contains(stdout, "\"sum\": 100\n") {
+		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+	for _, want := range []string{"any 2 of the 3 sites", "as random shares, to hospital-1", "Of the nodes, hospital-1, hospital-2, hospital-3 take part."} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("the statement lacks %q:\n%s", want, stderr)
+		}
+	}
+	must(t, w.network.Signal("hospital-3", syscall.SIGKILL))
+	wantRefused(t, []string{"run", "--yes", "--client", w.layout.ClientDir(), path}, "engine mixed takes all three parties", "hospital-3 is not connected")
+}

@@ -75,9 +75,9 @@ type Input struct {
 	Stored   Stored
 }
 
-// check refuses a circuit whose sums could be larger than the epoch's, or inputs that
-// do not have its columns.
-func (e *Epoch) check(c Circuit, inputs []Input) error {
+// check refuses a circuit whose sums could be 2^within or more, or inputs that do not
+// have its columns.
+func (e *Epoch) check(c Circuit, inputs []Input, within int) error {
 	if len(c) == 0 || len(c) > MaxTerms || len(inputs) == 0 {
 		return fmt.Errorf("a circuit of %d sums over %d deposits", len(c), len(inputs))
 	}
@@ -102,14 +102,14 @@ func (e *Epoch) check(c Circuit, inputs []Input) error {
 		if len(term) == 0 || len(term) > MaxFactors {
 			return fmt.Errorf("a product of %d columns: from 1 to %d", len(term), MaxFactors)
 		}
-		if err := e.checkTerm(term, inputs, rows); err != nil {
+		if err := e.checkTerm(term, inputs, rows, within); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Epoch) checkTerm(term []string, inputs []Input, rows int) error {
+func (e *Epoch) checkTerm(term []string, inputs []Input, rows, within int) error {
 	widest := 0
 	for _, in := range inputs {
 		width := bits.Len(uint(rows))
@@ -122,8 +122,8 @@ func (e *Epoch) checkTerm(term []string, inputs []Input, rows int) error {
 		}
 		widest = max(widest, width)
 	}
-	if widest > e.Bits {
-		return fmt.Errorf("a sum of products of %v can have %d bits, the key epoch is for %d", term, widest, e.Bits)
+	if widest > within {
+		return fmt.Errorf("a sum of products of %v can have %d bits, there is room for %d", term, widest, within)
 	}
 	return nil
 }
@@ -348,46 +348,61 @@ func (e *Epoch) Answer(s *mpc.Session, o Options, b *Budget, c Circuit, inputs [
 }
 
 func (e *Epoch) answer(s *mpc.Session, o Options, b *Budget, c Circuit, inputs []Input) (Part, error) {
-	if b.epoch != e.ID {
-		return Part{}, errors.New("the budget is that of another epoch")
-	}
-	if err := e.check(c, inputs); err != nil {
-		return Part{}, err
-	}
 	a, err := NewAnswers(len(c), e.Bits, e.Quorum, e.Openings)
 	if err != nil {
 		return Part{}, err
 	}
-	if err := o.check(s, a.Layout); err != nil {
-		return Part{}, err
-	}
-	secret, err := e.piece.Among(e.keys, e.Quorum, slices.Sorted(slices.Values(o.Tree.Members())))
-	if err != nil {
+	sums, secret, err := e.compute(s, o, b, a.Layout, e.Bits, c, inputs)
+	if sums == nil {
 		return Part{}, err
 	}
 	defer secret.Erase()
-	// One may fetch and compute for longer than others wait for a frame.
-	digest := e.digest(c, inputs)
-	if !mpc.Meet(s.Step("ready"), o.Tree.Members()) || !mpc.Echo(s.Step("inputs"), o.Tree.Members(), digest[:], "key epoch, circuit or manifests") {
-		return Part{}, nil
-	}
-	sums, err := e.evaluate(c, inputs)
-	if err != nil {
-		return Part{}, err
-	}
-	if !mpc.Meet(s.Step("computed"), o.Tree.Members()) {
-		return Part{}, nil
-	}
-	if err := b.Charge(a.Ciphertexts); err != nil {
-		return Part{}, err
-	}
 	return RevealStored(s, a.Layout, o, answerKey(e.public), answerSecret(secret), sums), nil
 }
 
+// compute is what goes before sums below 2^within leave the site: all who answer have
+// the same in mind, each computes it, and the budget is charged for what the layout
+// opens. It returns the sums with this site's share of the key, which is to be erased,
+// or nil when the session has failed.
+func (e *Epoch) compute(s *mpc.Session, o Options, b *Budget, l *Layout, within int, c Circuit, inputs []Input) (*Ciphertexts, *Secret, error) {
+	if b.epoch != e.ID {
+		return nil, nil, errors.New("the budget is that of another epoch")
+	}
+	if err := e.check(c, inputs, within); err != nil {
+		return nil, nil, err
+	}
+	if err := o.check(s, l); err != nil {
+		return nil, nil, err
+	}
+	secret, err := e.piece.Among(e.keys, e.Quorum, slices.Sorted(slices.Values(o.Tree.Members())))
+	if err != nil {
+		return nil, nil, err
+	}
+	sums, err := e.agreed(s, o, within, c, inputs)
+	if err == nil && sums != nil && mpc.Meet(s.Step("computed"), o.Tree.Members()) {
+		if err = b.Charge(l.Ciphertexts); err == nil {
+			return sums, secret, nil
+		}
+	}
+	secret.Erase()
+	return nil, nil, err
+}
+
+// agreed evaluates the circuit once all who answer have the same in mind. One may fetch
+// and compute for longer than others wait for a frame.
+func (e *Epoch) agreed(s *mpc.Session, o Options, within int, c Circuit, inputs []Input) (*Ciphertexts, error) {
+	digest := e.digest(within, c, inputs)
+	if !mpc.Meet(s.Step("ready"), o.Tree.Members()) || !mpc.Echo(s.Step("inputs"), o.Tree.Members(), digest[:], "key epoch, circuit or manifests") {
+		return nil, nil
+	}
+	return e.evaluate(c, inputs)
+}
+
 // digest is a hash of all that an answer follows from.
-func (e *Epoch) digest(c Circuit, inputs []Input) [sha256.Size]byte {
-	w := writer("consilium mhe inputs v1\x00")
+func (e *Epoch) digest(within int, c Circuit, inputs []Input) [sha256.Size]byte {
+	w := writer("consilium mhe inputs v2\x00")
 	w.fixed(e.ID[:])
+	w.number(uint64(within))
 	w.text(string(c.Bytes()))
 	for _, in := range inputs {
 		w.text(string(in.Manifest.Bytes()))

@@ -41,9 +41,8 @@ func NewConversion(values, within int, q *Quorum, openings int) (*Conversion, er
 	if values < 1 || within < 1 {
 		return nil, fmt.Errorf("a conversion of %d values below 2^%d: both must be at least 1", values, within)
 	}
-	sites := len(q.holders)
-	mask := within + HidingBits + bits.Len(uint(values-1))
-	wide := mask + bits.Len(uint(max(sites, conversionParties)-1)) + 1
+	sites, mask := len(q.holders), maskBits(values, within)
+	wide := ConversionBits(values, within, sites)
 	if wide > MaxBits {
 		return nil, fmt.Errorf("%d sums below 2^%d over %d sites need %d bits with their masks, there are %d", values, within, sites, wide, MaxBits)
 	}
@@ -52,6 +51,29 @@ func NewConversion(values, within int, q *Quorum, openings int) (*Conversion, er
 	l, err := l.complete()
 	return &Conversion{l, within, mask}, err
 }
+
+// NewStoredConversion returns the conversion of so many sums below 2^within that are
+// computed on what is stored under an epoch of that quorum, for sums below 2^bits with
+// their masks, and of so many openings.
+func NewStoredConversion(values, within, bits int, q *Quorum, openings int) (*Conversion, error) {
+	a, err := NewAnswers(values, bits, q, openings)
+	if err != nil {
+		return nil, err
+	}
+	if wide := ConversionBits(values, within, len(q.holders)); within < 1 || wide > a.Bits {
+		return nil, fmt.Errorf("%d sums below 2^%d need %d bits with their masks, the keys are for %d", values, within, wide, a.Bits)
+	}
+	return &Conversion{a.Layout, within, maskBits(values, within)}, nil
+}
+
+// ConversionBits is how many bits so many sums below 2^within have together with the
+// masks of so many sites.
+func ConversionBits(values, within, sites int) int {
+	return maskBits(values, within) + bits.Len(uint(max(sites, conversionParties)-1)) + 1
+}
+
+// maskBits is w of Conversion.
+func maskBits(values, within int) int { return within + HidingBits + bits.Len(uint(values-1)) }
 
 // Masks draws a fresh mask for every value.
 func (c *Conversion) Masks() ([]*big.Int, error) {
@@ -113,6 +135,25 @@ func (c *Conversion) Split(s *mpc.Session, o Options, key *PublicKey, secret *Se
 		shares[i].Add(shares[i], masked[i])
 	}
 	return shares
+}
+
+// Convert is Answer for sums that nobody opens: they become additive shares of the
+// active sites, of whom this is one. See Split for what the root learns. Convert
+// returns nil when the session has failed.
+func (e *Epoch) Convert(s *mpc.Session, o Options, b *Budget, v *Conversion, c Circuit, inputs []Input) []*big.Int {
+	if !v.folded || v.Values != len(c) {
+		s.Fail(fmt.Errorf("a conversion of %d sums, the circuit has %d", v.Values, len(c)))
+		return nil
+	}
+	sums, secret, err := e.compute(s, o, b, v.Layout, v.Within, c, inputs)
+	if err != nil {
+		s.Fail(err)
+	}
+	if sums == nil {
+		return nil
+	}
+	defer secret.Erase()
+	return v.Split(s, o, answerKey(e.public), answerSecret(secret), sums)
 }
 
 // Together encrypts every member's vector under the key and adds them up, so that
