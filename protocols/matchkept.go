@@ -121,10 +121,24 @@ func (w *work) keepRows(s *mpc.Session, commitments []Commitment, rows *match.Ro
 	return change
 }
 
+// check refuses what no party has written: the file may be anything.
+func (r *KeptRun) check() error {
+	whole := r.Top > 0 && r.Top <= MaxElements && len(r.Columns) > 0 && r.Columns[0] == outputRanked &&
+		r.Rank >= 0 && r.Rank <= r.Top+1 && len(r.Answers) == max(r.Rank-1, 0)
+	for i := range r.Answers {
+		a := &r.Answers[i]
+		whole = whole && a.Kind < answerKinds && (len(a.Signature) == signatureSize || len(a.Signature) == 0 && !a.signed())
+	}
+	if !whole {
+		return fmt.Errorf("what it keeps of run %s is damaged: ask for a new run", r.Job.Short())
+	}
+	return nil
+}
+
 // row returns a party's shares of one row, by rank; zeros beyond the last.
 func (r *KeptRun) row(s *mpc.Session, rank, sites int) (*match.Rows, error) {
 	share, err := decodeParts[ring.Vec64](r.Rows, r.Top*len(r.Columns))
-	if err != nil || len(r.Columns) == 0 || r.Columns[0] != outputRanked {
+	if err != nil {
 		return nil, errors.New("its shares of the rows are damaged")
 	}
 	at := func(c int) rss.Vec {

@@ -93,8 +93,10 @@ func (k *keptRuns) KeepOffer(o *Offer) (Change, error) {
 	return onCommit(func() error {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.offers = append(k.offers, o)
-		return nil
+		if k.fail == nil {
+			k.offers = append(k.offers, o)
+		}
+		return k.fail
 	}), nil
 }
 
@@ -409,12 +411,20 @@ func TestMatchNextRecovers(t *testing.T) {
 			n++
 		}
 	}
+	// A hospital ends before it has written what it was offered.
+	at := r.offered(run, n-1)
+	r.runs[at].fail = errors.New("the process was killed")
+	r.next(run, n).run()
+	r.runs[at].fail = nil
+	if got := resultRows(r.next(run, n).succeed()); got[0] != want[n-1] || r.offered(run, n) < 0 {
+		t.Errorf("rank %d is %v, want %s", n, got, want[n-1])
+	}
 	// One party has lost more than a rank.
 	whole := r.rows[1].read(run)
 	old := *r.rows[1].read(run)
 	old.Rank, old.Answers = 2, old.Answers[:1]
 	r.must(r.rows[1].write(&old))
-	r.next(run, n).refused("hospital-2 has revealed 2 ranks of run")
+	r.next(run, n).refused("hospital-2 has come to rank 2 of run " + run.Short() + " and another party to rank 5")
 	// Or tells of another answer.
 	old = *r.rows[1].read(run)
 	old.Rank, old.Answers = whole.Rank, slices.Clone(whole.Answers)
@@ -560,6 +570,42 @@ func TestMatchNextIsRefused(t *testing.T) {
 	plan := mustPlan(t, r, r.job(ask{"kidney", MatchNext, "", fmt.Sprintf(`{"policy":%q,"run":%q,"sequence":1}`, hash, run)}))
 	if plan.CheckClock(time.Now()) != nil || len(plan.Lists()) > 0 || len(plan.Uses()) > 0 || plan.ReadsRows() || !plan.KeepsRows() {
 		t.Errorf("%+v", plan)
+	}
+}
+
+// TestKeptRunIsChecked: what is on a disk may be anything.
+func TestKeptRunIsChecked(t *testing.T) {
+	r := kidneys(t, 100, 0)
+	run := r.ranked(nextOfFive)
+	whole := r.rows[2].read(run)
+	for name, spoil := range map[string]func(k *KeptRun){
+		"no rows":         func(k *KeptRun) { k.Top = -1 },
+		"too many rows":   func(k *KeptRun) { k.Top = 1 << 40 },
+		"no columns":      func(k *KeptRun) { k.Columns = nil },
+		"a rank below 0":  func(k *KeptRun) { k.Rank = -1 },
+		"answers missing": func(k *KeptRun) { k.Rank = 3 },
+		"a signature": func(k *KeptRun) {
+			k.Rank, k.Answers = 2, []Answered{{Kind: answerRefused, Hospital: 1, Code: 1, Signature: make([]byte, 99)}}
+		},
+		"no signature":       func(k *KeptRun) { k.Rank, k.Answers = 2, []Answered{{Kind: answerAccepted, Hospital: 1}} },
+		"no kind of answers": func(k *KeptRun) { k.Rank, k.Answers = 2, []Answered{{Kind: 77}} },
+	} {
+		spoiled := *whole
+		spoil(&spoiled)
+		r.must(r.rows[2].write(&spoiled))
+		tr := r.next(run, 1)
+		tr.refused("what it keeps of run " + run.Short() + " is damaged")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	short := *whole
+	short.Rows = short.Rows[8:]
+	r.must(r.rows[2].write(&short))
+	tr := r.next(run, 1)
+	tr.run()
+	if len(tr.shares) != 0 || tr.errs[2] == nil {
+		t.Errorf("%v", tr.errs)
 	}
 }
 

@@ -67,6 +67,11 @@ func (w *work) openKept(s *mpc.Session) OpenedRun {
 	if err != nil {
 		return nil
 	}
+	if err := opened.Run().check(); err != nil {
+		s.Fail(err)
+		opened.Close()
+		return nil
+	}
 	return opened
 }
 
@@ -176,8 +181,18 @@ func (w *work) mayReveal(opened OpenedRun, states []keptState) error {
 	case k.sequence > run.Top+1:
 		return fmt.Errorf("run %s ranked the best %d: it has no rank %d", k.run.Short(), run.Top, k.sequence)
 	}
-	n, low := k.sequence, slices.MinFunc(states, func(a, b keptState) int { return a.rank - b.rank }).rank
+	return w.inTurn(run, states)
+}
+
+// inTurn says why rank n is not the next one by what all parties have.
+func (w *work) inTurn(run *KeptRun, states []keptState) error {
+	k := w.plan.match.next
+	byRank := func(a, b keptState) int { return a.rank - b.rank }
+	n, low, high := k.sequence, slices.MinFunc(states, byRank).rank, slices.MaxFunc(states, byRank).rank
 	for role, state := range states {
+		if high > low+1 && state.rank == low {
+			return fmt.Errorf("%s has come to rank %d of run %s and another party to rank %d: it has restored an old copy; ask for a new run", w.roster.Parties[role], low, k.run.Short(), high)
+		}
 		if state.rank != n && state.rank != n-1 {
 			return fmt.Errorf("%s has revealed %d ranks of run %s, so that rank %d is not the next: ask for rank %d", w.roster.Parties[role], state.rank, k.run.Short(), n, low+1)
 		}

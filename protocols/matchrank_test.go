@@ -41,6 +41,7 @@ type keptRuns struct {
 	runs    []*MatchRun
 	offers  []*Offer
 	answers []*job.Answer
+	fail    error // of what is told of a rank
 }
 
 // onCommit is a change in memory.
