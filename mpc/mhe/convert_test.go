@@ -129,3 +129,46 @@ func TestTogetherRefusesOtherCiphertexts(t *testing.T) {
 		}
 	})
 }
+
+// Sums of stored columns become shares of the sites that answer, and are opened nowhere:
+// each share, the root's too, is as wide as its masks.
+func TestStoredSumsBecomeShares(t *testing.T) {
+	a := theArchive(t)
+	c := mhe.Circuit{{"x"}, {"f", "x"}, {"v"}}
+	budget, active := budgets(t, a), []mpc.PartyID{0, 2}
+	convert := func(within int) ([][]*big.Int, error) {
+		return memnet.Collect(memnet.New(memnet.Config{N: 3, Compute: []mpc.PartyID{}}), func(s *mpc.Session) ([]*big.Int, error) {
+			if s.Self() == 1 {
+				return nil, nil
+			}
+			e := a.epochs[s.Self()]
+			conversion, err := mhe.NewStoredConversion(len(c), within, e.Bits, e.Quorum, e.Openings)
+			if err != nil {
+				return nil, err
+			}
+			return e.Convert(s, flat(t, active), budget(s.Self()), conversion, c, a.inputs(t, e, c)), nil
+		})
+	}
+	shares, err := convert(26)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range a.plain(c) {
+		if sum := new(big.Int).Add(shares[0][i], shares[2][i]); sum.Cmp(want) != 0 {
+			t.Errorf("sum %d is %v, want %v", i, sum, want)
+		}
+		for _, p := range active {
+			if shares[p][i].BitLen() < 26 { // happens with probability 2^-42 a value
+				t.Errorf("share %v of sum %d hides nothing", shares[p][i], i)
+			}
+		}
+	}
+	if left := budget(0).Left(); left != 998 {
+		t.Errorf("%d openings left of 1000, after two ciphertexts", left)
+	}
+	for within, says := range map[int]string{24: "there is room for 24", 40: "with their masks, the keys are for 80"} {
+		if _, err := convert(within); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("sums below 2^%d: %v, want %q", within, err, says)
+		}
+	}
+}

@@ -553,7 +553,7 @@ func TestCircuitsThatDoNotFitAreRefused(t *testing.T) {
 		change  func(in []mhe.Input) []mhe.Input
 		says    string
 	}{
-		"no sums":         {mhe.Circuit{}, nil, "a circuit of 0 sums"},
+		"no sums":         {mhe.Circuit{}, nil, "0 sums of 60 bits"},
 		"no factor":       {mhe.Circuit{{}}, nil, "a product of 0"},
 		"four factors":    {mhe.Circuit{{"x", "x", "x", "x"}}, nil, "a product of 4"},
 		"no deposits":     {mhe.Circuit{{"x"}}, func([]mhe.Input) []mhe.Input { return nil }, "over 0 deposits"},
