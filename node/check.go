@@ -99,7 +99,7 @@ func CheckDatasets(ctx context.Context, c *Config, found func(Checked)) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		found(Checked{Dataset: name, Path: f.path, Declared: f.rows, Err: err})
+		found(Checked{Dataset: name, Path: f.setting.Place(), Declared: f.rows, Err: err})
 	}
 	return nil
 }

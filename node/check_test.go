@@ -47,10 +47,10 @@ func TestSetupErrors(t *testing.T) {
 		}, "vault: "},
 		{"no node of the study", func(_ *testing.T, _ *study, c *Config) { c.Name = "hospital-9" }, "has no node hospital-9"},
 		{"another's identity", func(_ *testing.T, s *study, c *Config) { c.Identity = s.path("hospital-2") }, "another certificate for hospital-1"},
-		{"no dataset of the study", func(_ *testing.T, s *study, c *Config) { c.Datasets["heart"] = s.path("hospital-1.csv") }, "no dataset heart"},
+		{"no dataset of the study", func(_ *testing.T, s *study, c *Config) { c.Datasets["heart"] = at(s.path("hospital-1.csv")) }, "no dataset heart"},
 		{"no file configured", func(_ *testing.T, _ *study, c *Config) { c.Datasets = nil }, "add lung: PATH"},
-		{"file missing", func(_ *testing.T, s *study, c *Config) { c.Datasets["lung"] = s.path("none.csv") }, "mend the path"},
-		{"directory for a file", func(_ *testing.T, s *study, c *Config) { c.Datasets["lung"] = s.dir }, "not a regular file"},
+		{"file missing", func(_ *testing.T, s *study, c *Config) { c.Datasets["lung"] = at(s.path("none.csv")) }, "mend the path"},
+		{"directory for a file", func(_ *testing.T, s *study, c *Config) { c.Datasets["lung"] = at(s.dir) }, "not a regular file"},
 		{"not a site", func(t *testing.T, s *study, c *Config) {
 			r := *s.roster.Roster
 			r.Datasets[0].Sites = r.Datasets[0].Sites[1:]

@@ -4,30 +4,32 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
 	"consilium/daemon"
 	"consilium/job"
+	"consilium/node/source"
 )
 
 // Config is a node's configuration file. Relative paths in the file are
 // relative to the file itself; in the struct they are ready to open.
 type Config struct {
-	Name       string            `yaml:"name"`        // this node's name in the roster
-	Identity   string            `yaml:"identity"`    // directory with identity.key and identity.crt
-	Roster     string            `yaml:"roster"`      // the study's roster file
-	RosterHash string            `yaml:"roster_hash"` // in hex: the roster that this node's operator approved
-	Policy     string            `yaml:"policy"`      // the policy file; it is read again for every job
-	State      string            `yaml:"state"`       // directory of the store; created when missing
-	VaultKey   string            `yaml:"vault_key"`   // key file of the vault; without one the node keeps nothing encrypted
-	Listen     string            `yaml:"listen"`      // host:port for links from other nodes
-	Metrics    string            `yaml:"metrics"`     // host:port of metrics and health, loopback only
-	Datasets   map[string]string `yaml:"datasets"`    // dataset name -> CSV, Parquet or mapping file
-	Models     map[string]string `yaml:"models"`      // model name -> file: what this node scores patients by
-	Timeout    time.Duration     `yaml:"timeout"`     // of a single wait for a peer; 20s when left out
-	Deadline   time.Duration     `yaml:"deadline"`    // of a whole job; 10m when left out
-	Jobs       int               `yaml:"jobs"`        // jobs that may run at once; 4 when left out
+	Name       string                    `yaml:"name"`        // this node's name in the roster
+	Identity   string                    `yaml:"identity"`    // directory with identity.key and identity.crt
+	Roster     string                    `yaml:"roster"`      // the study's roster file
+	RosterHash string                    `yaml:"roster_hash"` // in hex: the roster that this node's operator approved
+	Policy     string                    `yaml:"policy"`      // the policy file; it is read again for every job
+	State      string                    `yaml:"state"`       // directory of the store; created when missing
+	VaultKey   string                    `yaml:"vault_key"`   // key file of the vault; without one the node keeps nothing encrypted
+	Listen     string                    `yaml:"listen"`      // host:port for links from other nodes
+	Metrics    string                    `yaml:"metrics"`     // host:port of metrics and health, loopback only
+	Datasets   map[string]source.Setting `yaml:"datasets"`    // dataset name -> CSV, Parquet or mapping file, or a database's table
+	Models     map[string]string         `yaml:"models"`      // model name -> file: what this node scores patients by
+	Timeout    time.Duration             `yaml:"timeout"`     // of a single wait for a peer; 20s when left out
+	Deadline   time.Duration             `yaml:"deadline"`    // of a whole job; 10m when left out
+	Jobs       int                       `yaml:"jobs"`        // jobs that may run at once; 4 when left out
 }
 
 // Defaults and bounds of the configuration's numbers.
@@ -81,8 +83,9 @@ func (c *Config) resolve(dir string) {
 	if c.VaultKey != "" {
 		c.VaultKey = job.Within(dir, c.VaultKey)
 	}
-	for name, path := range c.Datasets {
-		c.Datasets[name] = job.Within(dir, path)
+	for name, setting := range c.Datasets {
+		setting.Resolve(func(path string) string { return job.Within(dir, path) })
+		c.Datasets[name] = setting
 	}
 	for name, path := range c.Models {
 		c.Models[name] = job.Within(dir, path)
@@ -115,8 +118,12 @@ func (c *Config) check() error {
 		return err
 	}
 	for _, name := range c.datasetNames() {
-		if name == "" || c.Datasets[name] == "" {
+		setting := c.Datasets[name]
+		if name == "" || reflect.DeepEqual(setting, source.Setting{}) {
 			return fmt.Errorf("datasets: %q has no file; give NAME: PATH", name)
+		}
+		if err := setting.Check(); err != nil {
+			return fmt.Errorf("datasets: %s: %w", name, err)
 		}
 	}
 	for _, name := range c.modelNames() {

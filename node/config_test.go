@@ -37,7 +37,7 @@ func TestLoadConfigResolvesPathsAndDefaults(t *testing.T) {
 		{"policy", c.Policy, filepath.Join(dir, "policy.yaml")},
 		{"state", c.State, "/var/lib/consilium"},
 		{"vault_key", c.VaultKey, filepath.Join(dir, "vault.key")},
-		{"lung", c.Datasets["lung"], filepath.Join(dir, "data", "lung.csv")},
+		{"lung", c.Datasets["lung"].Path, filepath.Join(dir, "data", "lung.csv")},
 	} {
 		if want.got != want.want {
 			t.Errorf("%s is %s, want %s", want.key, want.got, want.want)

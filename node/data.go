@@ -28,8 +28,9 @@ type datasets struct {
 // file is this site's piece of a dataset.
 type file struct {
 	dataset string
-	path    string
-	rows    int // declared in the roster
+	setting source.Setting
+	path    string // of a file; "" of a database
+	rows    int    // declared in the roster
 	schema  *job.Schema
 	list    *list // in place of a schema
 
@@ -57,13 +58,19 @@ func newDatasets(c *Config, r *job.Roster) (*datasets, error) {
 		if !ok {
 			return nil, fmt.Errorf("datasets: the roster does not make %s a site of dataset %s; take it out of the configuration, or have the roster changed", c.Name, name)
 		}
-		err := readable(c.Datasets[name])
-		if err != nil {
-			return nil, fmt.Errorf("datasets: %s: %w; put the file there or mend the path", name, err)
+		setting := c.Datasets[name]
+		if setting.IsFile() {
+			if err := readable(setting.Path); err != nil {
+				return nil, fmt.Errorf("datasets: %s: %w; put the file there or mend the path", name, err)
+			}
 		}
-		f := &file{dataset: name, path: c.Datasets[name], schema: &set.Schema, rows: site.Rows}
+		f := &file{dataset: name, setting: setting, path: setting.Path, schema: &set.Schema, rows: site.Rows}
 		f.header = f.checkHeader
 		if set.IsList() {
+			if !setting.IsFile() {
+				return nil, fmt.Errorf("datasets: %s: a list of matching is read from a CSV file; give NAME: PATH", name)
+			}
+			var err error
 			if f.list, err = newList(r, set); err != nil {
 				return nil, err
 			}
@@ -131,13 +138,13 @@ func (d *datasets) available(ctx context.Context, dataset string, log *slog.Logg
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-late.C:
-		return f.publicError(ctx, fmt.Errorf("%s was not opened within %v: does its storage hang?", f.path, d.patience), log)
+		return f.publicError(ctx, fmt.Errorf("%s was not opened within %v: does its storage hang?", f.setting.Place(), d.patience), log)
 	}
 }
 
 // checkHeader opens the file and closes it again.
 func (f *file) checkHeader(ctx context.Context) error {
-	s, err := source.Open(ctx, f.path, f.schema, f.rows)
+	s, err := source.OpenSetting(ctx, f.setting, f.schema, f.rows)
 	if err != nil {
 		return err
 	}
@@ -192,7 +199,7 @@ func (f *file) check(ctx context.Context) error {
 		_, err := f.list.read(f, time.Now())
 		return err
 	}
-	s, err := source.Open(ctx, f.path, f.schema, f.rows)
+	s, err := source.OpenSetting(ctx, f.setting, f.schema, f.rows)
 	if err != nil {
 		return err
 	}
@@ -205,7 +212,7 @@ func (f *file) publicError(ctx context.Context, err error, log *slog.Logger) err
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	log.Error("the file cannot be used", "dataset", f.dataset, "file", f.path, "error", line(err.Error()))
+	log.Error("the file cannot be used", "dataset", f.dataset, "file", f.setting.Place(), "error", line(err.Error()))
 	kind := "cannot be used"
 	var cells *source.CellErrors
 	var row *policy.RowError
@@ -264,7 +271,7 @@ func (d *siteData) begin(ctx context.Context) (err error) {
 	if d.source != nil {
 		return nil
 	}
-	if d.source, err = source.Open(ctx, d.file.path, d.file.schema, d.file.rows); err != nil {
+	if d.source, err = source.OpenSetting(ctx, d.file.setting, d.file.schema, d.file.rows); err != nil {
 		return d.file.publicError(ctx, err, d.log)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"consilium/job"
+	"consilium/node/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -153,6 +154,9 @@ func (s *study) writeRoster(t *testing.T, r *job.Roster) {
 	writeFile(t, s.path("roster.txt"), string(b))
 }
 
+// at is a dataset in a file.
+func at(path string) source.Setting { return source.Setting{Path: path} }
+
 // config is the configuration of a hospital, 1 to 3.
 func (s *study) config(hospital int) *Config {
 	name := s.nodes[hospital-1].Name
@@ -160,7 +164,7 @@ func (s *study) config(hospital int) *Config {
 		Name: name, Identity: s.path(name), Roster: s.path("roster.txt"), RosterHash: s.roster.Hash.String(),
 		Policy: s.path(name + ".policy"), State: s.path(name + ".state"),
 		Listen: s.roster.Roster.Nodes[hospital-1].Address, Metrics: "127.0.0.1:0",
-		Datasets: map[string]string{"lung": s.path(name + ".csv")},
+		Datasets: map[string]source.Setting{"lung": at(s.path(name + ".csv"))},
 		Timeout:  20 * time.Second, Deadline: time.Minute, Jobs: 4,
 	}
 }

@@ -39,7 +39,7 @@ func livers(t *testing.T, rows string) *study {
 
 func (s *study) liverConfig() *Config {
 	c := s.config(1)
-	c.Datasets["liver"] = s.path("liver.csv")
+	c.Datasets["liver"] = at(s.path("liver.csv"))
 	return c
 }
 

@@ -218,7 +218,8 @@ func newDatasetsCheckCommand() *cobra.Command {
 fit the declared schema by row and column, never by value. With --node it also
 checks that the file has no more rows than the roster declares for that site.
 
-With --config it checks every dataset of a node's configuration, lists too, and
+With --config it checks every dataset of a node's configuration, files, tables of
+databases and lists, and
 prints a line for each; it exits with 0 when all of them fit.`,
 		Example: `  consilium datasets check --roster study.roster --dataset lung hospital-1.csv
   consilium datasets check --roster study.roster --dataset lung --node hospital-1 hospital-1.csv

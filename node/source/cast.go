@@ -70,6 +70,9 @@ func (d *dialect) castNumber(c *job.Column, t columnType, value string) (cast, e
 		missing = append(missing, strings.Join(slices.DeleteFunc([]string{units + " IN (" + writtenAll(u.missing) + ")", whole}, func(s string) bool { return s == "" }), " AND "))
 	}
 	if u.nan && (t.kind == double || t.kind == single) {
+		if d.isNaN == nil {
+			return cast{}, errWidth
+		}
 		missing = append(missing, d.isNaN(value))
 	}
 	out := cast{value: value, code: code}
@@ -81,9 +84,8 @@ func (d *dialect) castNumber(c *job.Column, t columnType, value string) (cast, e
 		out.bad = "CASE WHEN " + fits + " THEN 0 WHEN " + value + " IS NULL THEN 0 ELSE 1 END"
 		return out, nil
 	}
-	absent := strings.Join(missing, " OR ")
-	out.code = "CASE WHEN " + absent + " THEN NULL ELSE " + code + " END"
-	out.bad = "CASE WHEN " + value + " IS NULL OR " + absent + " THEN 0 WHEN " + fits + " THEN 0 ELSE 1 END"
+	out.code = "CASE" + branches(missing, "NULL") + " ELSE " + code + " END"
+	out.bad = "CASE WHEN " + value + " IS NULL THEN 0" + branches(missing, "0") + " WHEN " + fits + " THEN 0 ELSE 1 END"
 	return out, nil
 }
 
@@ -122,7 +124,7 @@ func (d *dialect) units(u *units, t columnType, value string) (count, whole stri
 			return "", "", errWidth
 		}
 		product := scaled(value)
-		if d.exact != nil && t.precision+digits > 18 {
+		if d.exact != nil && t.precision+digits > d.narrow {
 			product = scaled(d.exact(value, t.scale))
 		}
 		count = d.whole(product)
@@ -145,7 +147,7 @@ func (d *dialect) units(u *units, t columnType, value string) (count, whole stri
 		}
 		// A decimal number of 15 digits and the double nearest to it determine each
 		// other, and a quotient of two doubles is the nearest to the exact one.
-		power := fmt.Sprintf("1e%d", len(written(u.power))-1)
+		power := d.power(len(written(u.power)) - 1)
 		count = d.attempt(value + " * " + power)
 		return count, count + " / " + power + " = " + value, nil
 	}
@@ -238,24 +240,34 @@ func (d *dialect) castText(c *job.Column, t columnType, value string) (cast, err
 	if len(c.Categories)+len(c.Missing) > maxCases {
 		return out, errCases
 	}
-	absent := d.blank(text)
+	absent := []string{d.blank(text)}
 	if len(c.Missing) > 0 {
-		absent = text + " IN (" + d.literals(c.Missing) + ") OR " + absent
+		absent = append(absent, text+" IN ("+d.literals(c.Missing)+")")
 	}
 	if len(c.Categories) == 0 {
-		out.code = "CASE WHEN " + value + " IS NULL OR " + absent + " THEN NULL ELSE 0 END"
+		out.code = "CASE WHEN " + value + " IS NULL THEN NULL" + branches(absent, "NULL") + " ELSE 0 END"
 		out.bad = "0"
 		return out, nil
 	}
 	categories := slices.Sorted(slices.Values(c.Categories))
 	var b strings.Builder
-	b.WriteString("CASE " + text)
+	b.WriteString("CASE")
 	for code, category := range categories {
-		fmt.Fprintf(&b, " WHEN %s THEN %d", d.literal(category), code)
+		fmt.Fprintf(&b, " WHEN %s = %s THEN %d", text, d.literal(category), code)
 	}
 	out.code = d.whole(b.String() + " END")
-	out.bad = "CASE WHEN " + value + " IS NULL OR " + text + " IN (" + d.literals(categories) + ") THEN 0 WHEN " + absent + " THEN 0 ELSE 1 END"
+	out.bad = "CASE WHEN " + value + " IS NULL THEN 0 WHEN " + text + " IN (" + d.literals(categories) + ") THEN 0" + branches(absent, "0") + " ELSE 1 END"
 	return out, nil
+}
+
+// branches are those of a CASE that give one result: no OR, which engines differ in
+// where a side is unknown.
+func branches(conditions []string, result string) string {
+	var b strings.Builder
+	for _, c := range conditions {
+		b.WriteString(" WHEN " + c + " THEN " + result)
+	}
+	return b.String()
 }
 
 func (d *dialect) literals(list []string) string {

@@ -32,23 +32,23 @@ type chunkPages struct {
 	}
 }
 
-func openChunks(ctx context.Context, st *store, path, query string, width int) (pages, error) {
+func openChunks(ctx context.Context, st *store, paths []string, query string, width int) (pages, error) {
 	s := &chunkPages{store: st, width: width, unwatch: func() {}}
-	if err := s.open(ctx, path, query); err != nil {
+	if err := s.open(ctx, paths, query); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *chunkPages) open(ctx context.Context, path, query string) error {
+func (s *chunkPages) open(ctx context.Context, paths []string, query string) error {
 	const doing = "reading rows"
 	failed := func(state duckdb.State) bool { return state == duckdb.StateError }
 	errStart := fmt.Errorf("%s: %s: the embedded database does not start", s.store.name, doing)
 	if failed(duckdb.Open("", &s.db)) || failed(duckdb.Connect(s.db, &s.conn)) {
 		return errStart
 	}
-	for _, setting := range settings(path, fileMemory) {
+	for _, setting := range settings(fileMemory, paths) {
 		var result duckdb.Result
 		state := duckdb.Query(s.conn, setting, &result)
 		duckdb.DestroyResult(&result)

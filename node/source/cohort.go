@@ -157,7 +157,7 @@ func (t *cohort) next(ctx context.Context) ([]string, error) {
 
 // start reads all files into the mapping's relations and begins the query.
 func (t *cohort) start(ctx context.Context) error {
-	db, err := openDatabase(ctx, "", cohortMemory)
+	db, err := openDatabase(ctx, cohortMemory)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}

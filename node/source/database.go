@@ -17,10 +17,9 @@ const (
 )
 
 // openDatabase opens an embedded database in memory that can load no extension,
-// writes nothing to disk and reaches no file but the one at path, read-only; an
-// empty path allows none. Nothing of that can be changed afterwards. memory is
-// its limit in bytes.
-func openDatabase(ctx context.Context, path string, memory int64) (*sql.DB, error) {
+// writes nothing to disk and reaches no files but those at paths, read-only. Nothing
+// of that can be changed afterwards. memory is its limit in bytes.
+func openDatabase(ctx context.Context, memory int64, paths ...string) (*sql.DB, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, fmt.Errorf("the embedded database does not start: %w", err)
@@ -28,7 +27,7 @@ func openDatabase(ctx context.Context, path string, memory int64) (*sql.DB, erro
 	db := sql.OpenDB(connector)
 	// One connection: a source serves one job, and a job one query, at a time.
 	db.SetMaxOpenConns(1)
-	for _, q := range settings(path, memory) {
+	for _, q := range settings(memory, paths) {
 		if _, err := db.ExecContext(ctx, q); err != nil {
 			db.Close()
 			return nil, fmt.Errorf("the embedded database does not start: %w", err)
@@ -38,7 +37,7 @@ func openDatabase(ctx context.Context, path string, memory int64) (*sql.DB, erro
 }
 
 // settings are the statements that make a new database so.
-func settings(path string, memory int64) []string {
+func settings(memory int64, paths []string) []string {
 	list := []string{
 		fmt.Sprintf("SET threads = %d", min(runtime.GOMAXPROCS(0), maxThreads)),
 		fmt.Sprintf("SET memory_limit = '%dB'", memory),
@@ -50,8 +49,8 @@ func settings(path string, memory int64) []string {
 		"SET enable_logging = false",
 		"SET enable_external_file_cache = false", // a file is read anew by every query
 	}
-	if path != "" {
-		list = append(list, "SET allowed_paths = ["+literal(path)+"]")
+	if len(paths) > 0 {
+		list = append(list, "SET allowed_paths = ["+duckDB.literals(paths)+"]")
 	}
 	return append(list, "SET enable_external_access = false", "SET lock_configuration = true")
 }

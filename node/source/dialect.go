@@ -16,8 +16,10 @@ type dialect struct {
 	literal func(text string) string
 
 	whole    func(x string) string            // as a signed 64-bit number; the nearest one to a fraction
-	attempt  func(x string) string            // the same of any double, null where it does not fit
-	exact    func(x string, scale int) string // a decimal number, so that a product of more than 18 digits fits; nil: it does
+	attempt  func(x string) string            // the same of any double, null where it has more than 15 digits
+	power    func(n int) string               // 10^n as a double
+	exact    func(x string, scale int) string // a decimal number, so that a product of more digits than narrow fits; nil: it does
+	known    func(condition string) string    // false where it is unknown; nil: as it is
 	wide     func(x string) string            // as an exact number of 126 bits at least; nil: there is none
 	high     func(x string, n int) string     // x / 2^n, rounded down, where there is no wide
 	low      func(x string, n int) string     // what that leaves
@@ -31,6 +33,7 @@ type dialect struct {
 	bytes func(x string) string // a text so that it is compared byte by byte; nil: it is
 
 	showsAll bool // what show writes of any type is what a Parquet file's cell says
+	narrow   int  // digits of a product of decimal numbers that needs no exact
 	digits   int  // the most that a decimal number has; 0: no matter
 }
 
@@ -38,25 +41,6 @@ type dialect struct {
 type part struct {
 	sum   string
 	shift uint
-}
-
-// duckDB is the embedded engine's.
-var duckDB = &dialect{
-	name:     "duckdb",
-	quote:    func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` },
-	literal:  literal,
-	whole:    func(x string) string { return "CAST(" + x + " AS BIGINT)" },
-	attempt:  func(x string) string { return "TRY_CAST(round(" + x + ") AS BIGINT)" },
-	exact:    func(x string, scale int) string { return fmt.Sprintf("CAST(%s AS DECIMAL(38, %d))", x, scale) },
-	wide:     func(x string) string { return "CAST(" + x + " AS HUGEINT)" },
-	sumsWide: true,
-	show:     func(x string) string { return "CAST(" + x + " AS VARCHAR)" },
-	quotient: func(a, b string) string { return a + " // " + b },
-	single:   func(x string) string { return "CAST(CAST(" + x + " AS VARCHAR) AS DOUBLE)" },
-	isNaN:    func(x string) string { return "isnan(" + x + ")" },
-	blank:    func(x string) string { return "trim(" + x + ", " + literal(spaces) + ") = ''" },
-	showsAll: true,
-	digits:   38,
 }
 
 // spaces are the characters of which a blank text may be made, those that

@@ -93,7 +93,7 @@ func TestDoublesCountAsTheirText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := openDatabase(t.Context(), "", baseMemory)
+	db, err := openDatabase(t.Context(), baseMemory)
 	if err != nil {
 		t.Fatal(err)
 	}

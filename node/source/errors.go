@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -15,13 +16,16 @@ const maxCellErrors = 20
 // CellError says that one cell does not fit the declared schema. It names the
 // place and the kind of problem, never the value.
 type CellError struct {
-	File    string // base name
-	Row     int    // data row: 1 is the first after the header
+	File    string // base name, or the table
+	Row     int    // data row: 1 is the first after the header; 0 where rows have no order
 	Column  string
 	Problem string
 }
 
 func (e *CellError) Error() string {
+	if e.Row == 0 {
+		return fmt.Sprintf("%s: column %s: %s", e.File, e.Column, e.Problem)
+	}
 	return fmt.Sprintf("%s: row %d, column %s: %s", e.File, e.Row, e.Column, e.Problem)
 }
 
@@ -55,7 +59,12 @@ func (e *CellErrors) Unwrap() []error {
 	return errs
 }
 
+// add takes a cell. Of those without a row one of each kind is kept.
 func (e *CellErrors) add(c *CellError) {
+	if c.Row == 0 && slices.ContainsFunc(e.Cells, func(other *CellError) bool { return *other == *c }) {
+		e.More++
+		return
+	}
 	if len(e.Cells) < maxCellErrors {
 		e.Cells = append(e.Cells, c)
 		return

@@ -9,7 +9,7 @@ import (
 
 // DuckDB's errors quote values; what leaves this package does not.
 func TestEngineErrorsTellNoValue(t *testing.T) {
-	db, err := openDatabase(t.Context(), "", 16<<20)
+	db, err := openDatabase(t.Context(), 16<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

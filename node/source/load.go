@@ -36,7 +36,7 @@ func (s *Source) load(ctx context.Context) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, "", baseMemory+cellMemory*int64(s.declared)*int64(len(columns)))
+	db, err := openDatabase(ctx, baseMemory+cellMemory*int64(s.declared)*int64(len(columns)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}

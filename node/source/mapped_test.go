@@ -127,7 +127,7 @@ func TestObservationPeriodsBoundFollowUp(t *testing.T) {
 }
 
 func (p *made) onStatin() bool {
-	var index = indexTo.AddDate(1, 0, 0)
+	index := indexTo.AddDate(1, 0, 0)
 	for _, c := range p.conditions {
 		if strings.HasSuffix(c.what, "failure") && !c.day.Before(indexFrom) && c.day.Before(index) {
 			index = c.day

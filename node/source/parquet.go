@@ -28,14 +28,11 @@ type parquetTable struct {
 
 func openParquet(ctx context.Context, path string) (*parquetTable, error) {
 	name := filepath.Base(path)
-	path, err := filepath.Abs(path)
+	path, err := plainPath(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: the working directory is gone: %w", name, err)
+		return nil, err
 	}
-	if strings.ContainsAny(path, "*?[\x00") {
-		return nil, fmt.Errorf("%s: its path holds one of * ? [ which would be taken for a pattern; rename it", name)
-	}
-	db, err := openDatabase(ctx, path, baseMemory)
+	db, err := openDatabase(ctx, baseMemory, path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -95,7 +95,7 @@ func TestHardenedDatabase(t *testing.T) {
 	other := write(t, "other's.csv", "a\n31337\n")
 	for name, path := range map[string]string{"with a file": own, "without": "", "with a quote": other} {
 		t.Run(name, func(t *testing.T) {
-			db, err := openDatabase(t.Context(), path, baseMemory)
+			db, err := openDatabase(t.Context(), baseMemory, slices.DeleteFunc([]string{path}, func(s string) bool { return s == "" })...)
 			if err != nil {
 				t.Fatal(err)
 			}

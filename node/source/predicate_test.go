@@ -15,6 +15,7 @@ import (
 // values included, from none to four times each, and a Source of it.
 type world struct {
 	rows   []map[string]int64 // absent where missing
+	texts  [][3]string        // the same as text, "" where missing
 	source *Source
 }
 
@@ -40,6 +41,7 @@ func newWorld(t *testing.T) world {
 				combination++
 				for range combination * combination % 5 {
 					w.rows = append(w.rows, row)
+					w.texts = append(w.texts, [3]string{textA, textB, textC})
 					fmt.Fprintf(&file, "%s,%s,%s\n", textA, textB, textC)
 				}
 			}
@@ -156,7 +158,7 @@ func TestNothingOfAJobInSQL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed := regexp.MustCompile(`^(SELECT|FROM|WHERE|GROUP|ORDER|BY|AND|OR|NOT|IN|IS|NULL|AS|CASE|WHEN|THEN|ELSE|END|BETWEEN|CAST|BIGINT|VARCHAR|count|sum|snapshot|main|data|[ck]\d+|-?\d+)$`)
+	allowed := regexp.MustCompile(`^(SELECT|FROM|WHERE|GROUP|ORDER|BY|AND|OR|NOT|IN|IS|NULL|AS|CASE|WHEN|THEN|ELSE|END|BETWEEN|CAST|BIGINT|VARCHAR|count|sum|snapshot|main|data|keyed|[ck]\d+|-?\d+)$`)
 	for _, query := range []string{rows, scan.query} {
 		for _, word := range regexp.MustCompile(`-?\w+`).FindAllString(query, -1) {
 			if !allowed.MatchString(word) {

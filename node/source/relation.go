@@ -16,9 +16,10 @@ import (
 // this package its columns are c0, c1 … in the schema's order, codes or null.
 type relation struct {
 	dialect *dialect
-	from    string // what stands behind FROM
-	casts   []cast // nil for a snapshot, whose cells all fit
-	place   string // expression that numbers the rows from 0 in the source's order; "" for none
+	from    string   // what stands behind FROM
+	casts   []cast   // nil for a snapshot, whose cells all fit
+	place   string   // expression that numbers the rows from 0 in the source's order; "" for none
+	orderBy []string // columns of from that put the rows in order, where place does not
 }
 
 // codes is the relation of some columns, with a column bad: how many of their cells
@@ -40,11 +41,32 @@ func (r *relation) codes(columns []int) string {
 		bad = []string{"0"}
 	}
 	outputs = append(outputs, strings.Join(bad, " + ")+" AS bad")
+	for i, name := range r.orderBy {
+		outputs = append(outputs, r.dialect.quote(name)+" AS "+orderRef(i))
+	}
 	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + r.from + ") codes"
 }
 
+// order is the end of a query over codes whose rows are to come in order.
+func (r *relation) order() string {
+	if len(r.orderBy) == 0 {
+		return ""
+	}
+	refs := make([]string, len(r.orderBy))
+	for i := range refs {
+		refs[i] = orderRef(i)
+	}
+	return " ORDER BY " + strings.Join(refs, ", ")
+}
+
+func orderRef(i int) string { return fmt.Sprintf("o%d", i) }
+
+// asked is an error of the engine's, which may quote values.
+type asked struct{ error }
+
 // mismatch says that a column is not of a type that its declaration can be read from.
 type mismatch struct {
+	source   string
 	column   *job.Column
 	typeName string
 	cause    error
@@ -52,9 +74,9 @@ type mismatch struct {
 
 func (m *mismatch) Error() string {
 	if errors.Is(m.cause, errType) {
-		return fmt.Sprintf("column %s: is of type %s there, which cannot be read as %s; cast it in a view or query, or have the schema changed", m.column.Name, m.typeName, m.column.Type)
+		return fmt.Sprintf("%s: column %s: is of type %s there, which cannot be read as %s; cast it in a view or query, or have the schema changed", m.source, m.column.Name, m.typeName, m.column.Type)
 	}
-	return fmt.Sprintf("column %s: is of type %s there: %v; cast it in a view or query, or have the schema changed", m.column.Name, m.typeName, m.cause)
+	return fmt.Sprintf("%s: column %s: is of type %s there: %v; cast it in a view or query, or have the schema changed", m.source, m.column.Name, m.typeName, m.cause)
 }
 
 // bind finds the schema's columns among those of a relation and makes their casts.
@@ -62,12 +84,17 @@ func (m *mismatch) Error() string {
 func (r *relation) bind(ctx context.Context, db querier, name string, schema *job.Schema, folded bool) error {
 	rows, err := db.QueryContext(ctx, "SELECT * FROM "+r.from+" WHERE 1 = 0")
 	if err != nil {
-		return err
+		return asked{err}
 	}
 	defer rows.Close()
 	types, err := rows.ColumnTypes()
 	if err != nil {
-		return err
+		return asked{err}
+	}
+	for rows.Next() { // there is none; what goes wrong late comes now
+	}
+	if err := rows.Err(); err != nil {
+		return asked{err}
 	}
 	header := make([]string, len(types))
 	for i, t := range types {
@@ -85,11 +112,11 @@ func (r *relation) bind(ctx context.Context, db querier, name string, schema *jo
 		}
 		k, err := r.dialect.cast(c.Column, t, r.dialect.quote(header[c.at]))
 		if err != nil {
-			return &mismatch{c.Column, typeName, err}
+			return &mismatch{name, c.Column, typeName, err}
 		}
 		r.casts = append(r.casts, k)
 	}
-	return rows.Err()
+	return nil
 }
 
 // matchCase gives the relation's columns the schema's spelling.

@@ -59,8 +59,8 @@ func rowSchema(vectors []job.Vector) *arrow.Schema {
 // rowsQuery selects all rows: first 1 or 0, whether where selects the row, then each
 // vector's code or null. Codes of rows that are not selected do not leave the database.
 func rowsQuery(st *store, where job.Predicate, vectors []job.Vector) (query string, used []int, err error) {
-	q := statement{columns: st.columns}
-	selected, err := q.predicate(where)
+	q := statement{dialect: st.relation.dialect, columns: st.columns}
+	selected, err := q.holds(where, true)
 	if err != nil {
 		return "", nil, err
 	}
@@ -83,8 +83,12 @@ func rowsQuery(st *store, where job.Predicate, vectors []job.Vector) (query stri
 // value is the expression of a vector's code in a row; null where it is missing.
 func (q *statement) value(v job.Vector) (string, error) {
 	if v.Column == "" {
-		truth, err := q.predicate(v.Predicate)
-		return "CASE WHEN " + truth + " THEN 1 WHEN NOT (" + truth + ") THEN 0 END", err
+		yes, err := q.holds(v.Predicate, true)
+		if err != nil {
+			return "", err
+		}
+		no, err := q.holds(v.Predicate, false)
+		return "CASE WHEN " + yes + " THEN 1 WHEN " + no + " THEN 0 END", err
 	}
 	return q.column(v.Column, true)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 
 	"consilium/job"
@@ -13,14 +12,17 @@ import (
 // maxRows is the largest number of rows that a site may declare.
 const maxRows = 1 << 31
 
-// Source is one site's part of a dataset, bound to the schema. A CSV file is read
-// into a snapshot of codes at the first call of Check, Summaries or Rows, and what
-// happens to the file later does not matter; a Parquet file is cast anew in each
-// query, and one that changes meanwhile is refused. Its calls may come from several
+// Source is one site's part of a dataset, bound to the schema. A CSV, JSON or Arrow
+// file is read into a snapshot of codes at the first call of Check, Summaries or Rows,
+// and what happens to the file later does not matter; a Parquet file is cast anew in
+// each query, and one that changes meanwhile is refused. A table or query of a server
+// is cast there, in one transaction where the server has them, and only sums or the
+// rows that are asked for come back. Its calls may come from several
 // goroutines but wait for one another.
 type Source struct {
-	path     string
-	name     string // base name, for errors
+	setting  Setting
+	path     string // of a file
+	name     string // of the file or table, for errors
 	schema   *job.Schema
 	declared int // rows; public
 
@@ -29,19 +31,32 @@ type Source struct {
 	gone  bool   // closed
 }
 
-// Open looks at the file's header and binds its columns to the schema's. path
-// ends in .csv, .csv.gz or .parquet, or in .yaml for a mapping; declaredRows is what
+// Open looks at a file's header and binds its columns to the schema's. path
+// ends in .csv, .csv.gz, .parquet, .jsonl, .ndjson or .arrow, or in .yaml for a
+// mapping; declaredRows is what
 // the roster declares for this site, more than which the file must not have. Extra
 // columns are passed over, the records are not read yet. Close it after use.
 func Open(ctx context.Context, path string, schema *job.Schema, declaredRows int) (*Source, error) {
-	s := &Source{path: path, name: filepath.Base(path), schema: schema, declared: declaredRows}
+	return OpenSetting(ctx, Setting{Path: path}, schema, declaredRows)
+}
+
+// OpenSetting is Open for any setting that passes Check. Of a server it asks for the
+// columns, and closes the connection again if they do not fit.
+func OpenSetting(ctx context.Context, setting Setting, schema *job.Schema, declaredRows int) (*Source, error) {
+	s := &Source{setting: setting, path: setting.Path, name: setting.name(), schema: schema, declared: declaredRows}
 	if declaredRows < 1 || declaredRows > maxRows {
 		return nil, fmt.Errorf("%s: %d rows are declared; declare 1 to %d", s.name, declaredRows, maxRows)
 	}
 	if err := schema.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	t, err := openRows(ctx, path, schema)
+	if !setting.IsFile() {
+		if _, err := s.open(ctx); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	t, err := openRows(ctx, s.path, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +96,14 @@ func (s *Source) open(ctx context.Context) (*store, error) {
 }
 
 // newStore casts a Parquet file where it lies if SQL can do that exactly, and takes a
-// snapshot of any other.
+// snapshot of any other file.
 func (s *Source) newStore(ctx context.Context) (*store, error) {
-	if isParquet(s.path) {
+	switch {
+	case s.setting.Remote():
+		return s.openServer(ctx)
+	case s.setting.Source == "duckdb":
+		return s.openFiles(ctx)
+	case isParquet(s.path):
 		st, err := s.openFile(ctx)
 		var unfit *mismatch
 		if !errors.As(err, &unfit) {

@@ -8,7 +8,6 @@ import (
 	"math/big"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"consilium/job"
@@ -90,7 +89,7 @@ type scan struct {
 type termSum []part
 
 func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, together []int) (*scan, error) {
-	q := &scan{statement: statement{columns: st.columns}, groups: sums[together[0]].Groups, together: together}
+	q := &scan{statement: statement{dialect: st.relation.dialect, columns: st.columns}, groups: sums[together[0]].Groups, together: together}
 	keys := make([]string, len(q.groups))
 	var conditions []string
 	for i, g := range q.groups {
@@ -101,7 +100,7 @@ func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, tog
 		keys[i], conditions = key, append(conditions, condition)
 	}
 	if where != nil {
-		selected, err := q.predicate(where)
+		selected, err := q.holds(where, true)
 		if err != nil {
 			return nil, err
 		}
@@ -109,14 +108,15 @@ func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, tog
 	}
 	within := strings.Join(conditions, " AND ")
 	outputs := make([]string, len(keys))
-	for i, key := range keys {
-		outputs[i] = "CASE WHEN " + within + " THEN " + key + " END AS " + keyRef(i)
+	for i := range keys {
+		outputs[i] = keyRef(i)
 	}
+	summed := within
 	if len(keys) > 0 {
-		within = "" // the keys say it
+		summed = "" // the keys say it
 	}
 	for _, i := range together {
-		terms, err := q.sums(s, st.relation.dialect, &sums[i], within)
+		terms, err := q.sums(s, st.relation.dialect, &sums[i], summed)
 		if err != nil {
 			return nil, err
 		}
@@ -131,11 +131,31 @@ func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, tog
 		outputs = append(outputs, "sum(bad)")
 	}
 	outputs = append(outputs, "count(*)")
-	q.query = "SELECT " + strings.Join(outputs, ", ") + " FROM " + st.relation.codes(q.used)
+	from := st.relation.codes(q.used)
+	if len(keys) > 0 {
+		from = q.keyed(st, keys, within, from)
+	}
+	q.query = "SELECT " + strings.Join(outputs, ", ") + " FROM " + from
 	for i := range keys {
-		q.query += [...]string{" GROUP BY ", ", "}[min(i, 1)] + strconv.Itoa(i+1)
+		q.query += [...]string{" GROUP BY ", ", "}[min(i, 1)] + keyRef(i)
 	}
 	return q, nil
+}
+
+// keyed is the relation of codes with the keys as columns k0, k1 …: engines differ in
+// what else may stand behind GROUP BY.
+func (q *scan) keyed(st *store, keys []string, within, from string) string {
+	var outputs []string
+	for i, key := range keys {
+		outputs = append(outputs, "CASE WHEN "+within+" THEN "+key+" END AS "+keyRef(i))
+	}
+	for _, at := range q.used {
+		outputs = append(outputs, columnRef(at))
+	}
+	if st.relation.casts != nil {
+		outputs = append(outputs, "bad")
+	}
+	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + from + ") keyed"
 }
 
 func keyRef(i int) string { return fmt.Sprintf("k%d", i) }
@@ -144,8 +164,12 @@ func keyRef(i int) string { return fmt.Sprintf("k%d", i) }
 // By levels and by range the key is the code itself, else the number of the cell.
 func (q *statement) key(g job.Grouping) (key, condition string, err error) {
 	if g.Predicate != nil {
-		truth, err := q.predicate(g.Predicate)
-		return "CASE WHEN " + truth + " THEN 1 ELSE 0 END", "((" + truth + ") IS NOT NULL)", err
+		yes, err := q.holds(g.Predicate, true)
+		if err != nil {
+			return "", "", err
+		}
+		no, err := q.holds(g.Predicate, false)
+		return "CASE WHEN " + yes + " THEN 1 ELSE 0 END", "(" + yes + " OR " + no + ")", err
 	}
 	column, err := q.column(g.Column, true)
 	if err != nil {
@@ -153,11 +177,11 @@ func (q *statement) key(g job.Grouping) (key, condition string, err error) {
 	}
 	switch {
 	case g.Range != nil:
-		return column, column + " BETWEEN " + written(g.Range.First) + " AND " + written(g.Range.Last), nil
+		return column, q.known(column + " BETWEEN " + written(g.Range.First) + " AND " + written(g.Range.Last)), nil
 	case g.Edges != nil:
 		return bin(column, g.Edges), column + " IS NOT NULL", nil
 	}
-	return column, column + " IN (" + writtenAll(g.Levels) + ")", nil
+	return column, q.known(column + " IN (" + writtenAll(g.Levels) + ")"), nil
 }
 
 // bin is the number of the bin between edges in which a column lies.

@@ -36,8 +36,12 @@ func openTable(ctx context.Context, path string) (table, error) {
 	switch lower := strings.ToLower(name); {
 	case strings.HasSuffix(lower, ".csv"), strings.HasSuffix(lower, ".csv.gz"):
 		return openCSV(path)
-	case strings.HasSuffix(lower, ".parquet"):
+	case isParquet(lower):
 		return openParquet(ctx, path)
+	case isJSON(lower):
+		return openJSON(path)
+	case isArrow(lower):
+		return openArrow(path)
 	}
-	return nil, fmt.Errorf("%s: is of an unknown kind; .csv, .csv.gz and .parquet can be read", name)
+	return nil, fmt.Errorf("%s: is of an unknown kind; .csv, .csv.gz, .parquet, .jsonl, .ndjson, .arrow and .feather can be read", name)
 }

@@ -30,6 +30,9 @@ type Spec struct {
 	Coordinator string
 	// Files names each dataset's data file at each node that has one.
 	Files map[string]map[string]string
+	// Sources names the same, as the node's configuration does, for data in a
+	// database; it goes before Files.
+	Sources map[string]map[string]map[string]string
 	// Deadline bounds a whole job, Timeout a single wait of a protocol.
 	Deadline, Timeout time.Duration
 	// Proxy, if not nil, gives the address that others dial to reach the member
@@ -162,7 +165,7 @@ func (l *Layout) join(spec Spec, cards []*job.Card) error {
 // lets the local client ask anything.
 func (l *Layout) configure(spec Spec) error {
 	for _, n := range l.Nodes {
-		files := make(map[string]string)
+		files := make(map[string]any)
 		for dataset, at := range spec.Files {
 			if path, ok := at[n.Name]; ok {
 				abs, err := filepath.Abs(path)
@@ -170,6 +173,9 @@ func (l *Layout) configure(spec Spec) error {
 					return err
 				}
 				files[dataset] = abs
+			}
+			if setting, ok := spec.Sources[dataset][n.Name]; ok {
+				files[dataset] = setting
 			}
 		}
 		if err := setup.SetDatasets(n.Dir, files); err != nil {

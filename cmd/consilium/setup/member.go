@@ -298,8 +298,9 @@ func setKey(path, key, value string) error {
 	})
 }
 
-// SetDatasets writes a node's dataset files into its configuration.
-func SetDatasets(dir string, files map[string]string) error {
+// SetDatasets writes a node's datasets into its configuration: paths of files, or
+// settings of other sources.
+func SetDatasets(dir string, files map[string]any) error {
 	path := filepath.Join(dir, NodeConfig)
 	return editConfig(path, func(root *yaml.Node) error {
 		for i := 0; i+1 < len(root.Content); i += 2 {

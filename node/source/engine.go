@@ -1,0 +1,175 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+// engine is a kind of database server.
+type engine struct {
+	dialect *dialect
+	// open makes a handle, and connects to nothing. Its TLS configuration is nil where
+	// the server is reached without.
+	open func(s *Setting, password string, tls *tls.Config) (*sql.DB, error)
+	// transaction is how one consistent state is read; nil: the engine has none.
+	transaction *sql.TxOptions
+	// problem sorts an error of the engine's: none of its own text is ever shown, since
+	// it may quote values.
+	problem func(err error) problem
+}
+
+// problem is what went wrong, as far as an operator can mend it.
+type problem int
+
+const (
+	unknown problem = iota
+	refused         // user or password
+	noDatabase
+	noTable
+	noColumn
+	forbidden
+	late
+	wrongQuery
+	overflow
+)
+
+var hints = map[problem]string{
+	refused:    "the server refuses the user or the password; mend user, password_file or password_env",
+	noDatabase: "the server has no such database; mend database",
+	noTable:    "there is no such table; mend table, or the query's tables",
+	noColumn:   "the query names a column that is not there; mend the query",
+	forbidden:  "the user may not read it; grant SELECT on it",
+	late:       "the server gave it up for its limits of time or memory",
+	wrongQuery: "the server does not understand the query; mend query_file",
+	overflow:   "a value or a sum exceeds the server's numbers",
+}
+
+// engines are the servers that a Setting may name.
+var engines = map[string]*engine{
+	"postgres":   &postgres,
+	"mysql":      &mySQL,
+	"clickhouse": &clickHouse,
+	"trino":      &trinoDB,
+	"flightsql":  &flightSQL,
+}
+
+// connectTime bounds connecting to a server.
+const connectTime = 15 * time.Second
+
+// openServer opens a table or query of a server to be cast in each query.
+func (s *Source) openServer(ctx context.Context) (_ *store, err error) {
+	e := engines[s.setting.Source]
+	fail := func(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
+	d, err := s.setting.dialect()
+	if err != nil {
+		return nil, fail(err)
+	}
+	from, err := s.setting.relation(d)
+	if err != nil {
+		return nil, fail(err)
+	}
+	password, err := s.setting.password()
+	if err != nil {
+		return nil, fail(err)
+	}
+	config, err := s.setting.tlsConfig()
+	if err != nil {
+		return nil, fail(err)
+	}
+	db, err := e.open(&s.setting, password, config)
+	if err != nil {
+		return nil, fail(errors.New("the server's address or user cannot be used; mend address, database and user"))
+	}
+	db.SetMaxOpenConns(1)
+	// A transaction lives as long as the source, its beginning no longer than ctx.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	closeAll := func() error { end(); return db.Close() }
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	st := &store{name: s.name, db: db, declared: s.declared, rows: -1, close: closeAll}
+	st.failed = func(ctx context.Context, doing string, err error) error {
+		return serverError(ctx, e, &s.setting, s.name+": "+doing, err)
+	}
+	st.relation = relation{dialect: d, from: from, orderBy: s.setting.OrderBy}
+	for i := range s.schema.Columns {
+		st.columns = append(st.columns, newColumn(&s.schema.Columns[i], i))
+	}
+	st.pages = func(ctx context.Context, query string, width int) (pages, error) {
+		return openServerPages(ctx, st, query, width)
+	}
+	const doing = "connecting"
+	connecting, stop := context.WithTimeoutCause(ctx, connectTime, fmt.Errorf("the server at %s did not answer within %v", s.setting.Address, connectTime))
+	defer stop()
+	release := context.AfterFunc(connecting, end)
+	if err := db.PingContext(connecting); err != nil {
+		return nil, st.failed(connecting, doing, err)
+	}
+	if e.transaction != nil {
+		tx, err := db.BeginTx(life, e.transaction)
+		if err != nil {
+			return nil, st.failed(connecting, doing, err)
+		}
+		st.db = tx
+		st.close = func() error { // what it was is of no interest: nothing was written
+			tx.Rollback()
+			return closeAll()
+		}
+	}
+	if !release() {
+		return nil, st.failed(connecting, doing, context.Cause(connecting))
+	}
+	if err := st.relation.bind(ctx, st.db, s.name, s.schema, true); err != nil {
+		var failed asked
+		if errors.As(err, &failed) {
+			return nil, st.failed(ctx, "asking for its columns", failed.error)
+		}
+		return nil, err
+	}
+	return st, nil
+}
+
+// serverError says what is wrong in words of this package.
+func serverError(ctx context.Context, e *engine, s *Setting, doing string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("%s: %w", doing, cause)
+	}
+	if hint, ok := hints[e.problem(err)]; ok {
+		return fmt.Errorf("%s: %s", doing, hint)
+	}
+	var network net.Error
+	if errors.As(err, &network) {
+		return fmt.Errorf("%s: the server at %s cannot be reached, or broke off", doing, s.Address)
+	}
+	return fmt.Errorf("%s: the server at %s failed; its own log says why", doing, s.Address)
+}
+
+// tlsConfig trusts the named authorities, or the system's.
+func (s *Setting) tlsConfig() (*tls.Config, error) {
+	if !s.encrypted() {
+		return nil, nil
+	}
+	host, _, _ := net.SplitHostPort(s.Address)
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	if s.CAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: cannot be read: %w", errors.Unwrap(err))
+	}
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("ca_file: holds no certificate in PEM")
+	}
+	return c, nil
+}
