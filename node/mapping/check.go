@@ -63,7 +63,7 @@ func (m *Mapping) checkPlace() error {
 		return nil
 	}
 	switch {
-	case m.Folder == "":
+	case m.Folder == "" && m.Kind != OMOP: // its tables may be in a database
 		return errors.New("folder is missing: say where the files lie")
 	case m.File != "":
 		return fmt.Errorf("kind %s reads the files of a folder: leave out file", m.Kind)

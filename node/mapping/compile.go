@@ -24,9 +24,9 @@ const factorScale = 10
 // Query compiles the mapping to one SELECT over its relations that gives the analysis
 // table, a row a person in the order of their ids, and says how its columns are
 // read. Numbers are rounded to the steps of the schema. All arithmetic is of whole
-// numbers. The text holds words of this package and quoted texts of the mapping file.
-func (m *Mapping) Query(d *Dialect, schema *job.Schema) (string, []Output, error) {
-	q := &compiler{m: m, d: d}
+// numbers. It is DuckDB's SQL; the text holds words of this package and quoted texts of the mapping file.
+func (m *Mapping) Query(schema *job.Schema) (string, []Output, error) {
+	q := &compiler{m: m}
 	outputs := make([]Output, len(m.Columns))
 	for i := range m.Columns {
 		c := &m.Columns[i]
@@ -52,14 +52,13 @@ func (m *Mapping) Query(d *Dialect, schema *job.Schema) (string, []Output, error
 const Twice = "SELECT count(*) FROM (SELECT person FROM " + persons + " GROUP BY person HAVING count(*) > 1) AS twice"
 
 // Dead is a query for how many persons died before their index day, which must be none.
-func (m *Mapping) Dead(d *Dialect) string {
-	q := &compiler{m: m, d: d}
+func (m *Mapping) Dead() string {
+	q := &compiler{m: m}
 	return "WITH " + strings.Join(q.cohort(), ", ") + " SELECT count(*) FROM followed WHERE died < day"
 }
 
 type compiler struct {
 	m        *Mapping
-	d        *Dialect
 	selected []string
 	joins    []string
 }
@@ -103,7 +102,7 @@ func (q *compiler) cohort() []string {
 func (q *compiler) column(c *Column, declared *job.Column, as string) string {
 	switch c.Rule {
 	case Age:
-		return "(c.date - c.born) " + q.d.divide + " 10000"
+		return "(c.date - c.born) // 10000"
 	case Sex:
 		if len(c.Values) == 0 {
 			return "c.sex"
@@ -153,23 +152,23 @@ func (q *compiler) measurement(c *Column, declared *job.Column, as string) strin
 	for _, unit := range sortedKeys(c.Units) {
 		fmt.Fprintf(&value, " WHEN %s THEN %s", literal(unit), scaledFactor(c.Units[unit]))
 	}
-	inner := "SELECT DISTINCT x.record, c.person, x.day, CAST(x.value AS " + q.d.wide + ") * CASE x.unit" + value.String() + " END AS v" +
+	inner := "SELECT DISTINCT x.record, c.person, x.day, CAST(x.value AS " + wide + ") * CASE x.unit" + value.String() + " END AS v" +
 		" FROM cohort AS c JOIN " + measurements + " AS x ON x.person = c.person AND x.concept IN (" + literals(c.Concepts) +
 		") AND x.day BETWEEN " + shifted(c.Window[0]) + " AND " + shifted(c.Window[1])
 	switch c.Take {
 	case Least, Most:
-		inner = "SELECT person, " + string(c.Take) + "(v) AS total, CAST(1 AS " + q.d.wide + ") AS n FROM (" + inner + ") AS x GROUP BY person"
+		inner = "SELECT person, " + string(c.Take) + "(v) AS total, CAST(1 AS " + wide + ") AS n FROM (" + inner + ") AS x GROUP BY person"
 	case First, Last:
 		end := "min"
 		if c.Take == Last {
 			end = "max"
 		}
-		inner = "SELECT person, sum(v) AS total, CAST(count(*) AS " + q.d.wide + ") AS n FROM (SELECT person, v, day, " + end +
+		inner = "SELECT person, sum(v) AS total, CAST(count(*) AS " + wide + ") AS n FROM (SELECT person, v, day, " + end +
 			"(day) OVER (PARTITION BY person) AS chosen FROM (" + inner + ") AS x) AS y WHERE day = chosen GROUP BY person"
 	default:
-		inner = "SELECT person, sum(v) AS total, CAST(count(*) AS " + q.d.wide + ") AS n FROM (" + inner + ") AS x GROUP BY person"
+		inner = "SELECT person, sum(v) AS total, CAST(count(*) AS " + wide + ") AS n FROM (" + inner + ") AS x GROUP BY person"
 	}
-	q.join(as, "SELECT person, "+q.d.floored("2 * total + n * "+scaledStep(declared), "2 * n * "+scaledStep(declared))+" AS code FROM ("+inner+") AS z")
+	q.join(as, "SELECT person, "+floored("2 * total + n * "+scaledStep(declared), "2 * n * "+scaledStep(declared))+" AS code FROM ("+inner+") AS z")
 	return as + ".code"
 }
 

@@ -23,7 +23,7 @@ const (
 // itself; in the struct they are ready to open.
 type Mapping struct {
 	Kind    Kind     `yaml:"kind"`
-	Folder  string   `yaml:"folder"` // omop, fhir: where the files lie
+	Folder  string   `yaml:"folder"` // omop, fhir: where the files lie; of omop in a database server nothing
 	File    string   `yaml:"file"`   // table: a CSV or Parquet file
 	Cohort  *Cohort  `yaml:"cohort"` // omop, fhir
 	Columns []Column `yaml:"columns"`
@@ -109,9 +109,15 @@ func Load(path string) (*Mapping, error) {
 		return nil, err
 	}
 	dir := filepath.Dir(path)
-	m.Folder, m.File = job.Within(dir, m.Folder), job.Within(dir, m.File)
+	if m.Folder != "" {
+		m.Folder = job.Within(dir, m.Folder)
+	}
+	m.File = job.Within(dir, m.File)
 	return m, nil
 }
+
+// Served tells whether the mapping is of tables in a database server.
+func (m *Mapping) Served() bool { return m.Kind == OMOP && m.Folder == "" }
 
 // Parse reads and checks the text of a mapping file of that name.
 func Parse(name string, text []byte) (*Mapping, error) {

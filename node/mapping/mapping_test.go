@@ -34,8 +34,12 @@ func TestGoodMapping(t *testing.T) {
 	if got := strings.Join(m.Relations(), " "); got != "persons conditions deaths periods measurements" {
 		t.Errorf("the relations are %s", got)
 	}
+	served, err := Parse("m.yaml", []byte(strings.Replace(good, "folder: /data/omop\n", "", 1)))
+	if err != nil || !served.Served() || m.Served() {
+		t.Errorf("a mapping without a folder is of a server: %v", err)
+	}
 	schema := &job.Schema{Columns: []job.Column{{Name: "creatinine", Type: job.Text}}}
-	if _, _, err := m.Query(DuckDB, schema); err == nil || !strings.Contains(err.Error(), "creatinine") {
+	if _, _, err := m.Query(schema); err == nil || !strings.Contains(err.Error(), "creatinine") {
 		t.Errorf("a measurement for a text column: %v", err)
 	}
 }
@@ -48,7 +52,6 @@ func TestBadMappings(t *testing.T) {
 		"no kind":         {"kind: omop", "", "kind is missing"},
 		"unknown key":     {"folder:", "folders:", "unknown key"},
 		"unknown rule":    {"rule: age", "rule: aged", `unknown rule "aged"`},
-		"no folder":       {"folder: /data/omop", "", "folder is missing"},
 		"file":            {"folder: /data/omop", "folder: x\nfile: y", "leave out file"},
 		"twice":           {"name: age", "name: time", `column "time" comes twice`},
 		"no name":         {"name: age, ", "", "column 1 has no name"},
@@ -147,7 +150,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		schema := &job.Schema{Columns: []job.Column{{Name: m.Columns[0].Name, Type: job.Decimal, Step: "0.1", Min: "0", Max: "1"}}}
-		if _, _, err := m.Query(DuckDB, schema); err != nil {
+		if _, _, err := m.Query(schema); err != nil {
 			t.Error(err)
 		}
 	})

@@ -31,6 +31,7 @@ type cohort struct {
 	outputs []mapping.Output
 	columns []*job.Column // nil: the schema has none such
 	files   []cohortFile
+	server  *Setting // in place of files
 
 	db    *sql.DB // nil until the first row
 	rows  *sql.Rows
@@ -44,8 +45,24 @@ type cohortFile struct {
 	resource string
 }
 
-func openCohort(ctx context.Context, name string, m *mapping.Mapping, schema *job.Schema) (table, error) {
-	query, outputs, err := m.Query(mapping.DuckDB, schema)
+func openCohort(name string, m *mapping.Mapping, schema *job.Schema) (table, error) {
+	if m.Served() {
+		return nil, fmt.Errorf("%s: has no folder; say where the tables' files lie, or name the mapping beside a database server", name)
+	}
+	t, err := newCohort(name, m, schema)
+	if err != nil {
+		return nil, err
+	}
+	if m.Kind == mapping.FHIR {
+		t.files, err = resourceFiles(m)
+	} else {
+		t.files, err = tableFiles(m)
+	}
+	return t, err
+}
+
+func newCohort(name string, m *mapping.Mapping, schema *job.Schema) (*cohort, error) {
+	query, outputs, err := m.Query(schema)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +71,7 @@ func openCohort(ctx context.Context, name string, m *mapping.Mapping, schema *jo
 		declared, _ := schema.Column(column)
 		t.columns = append(t.columns, declared)
 	}
-	if m.Kind == mapping.FHIR {
-		t.files, err = resourceFiles(m)
-	} else {
-		t.files, err = tableFiles(m)
-	}
-	return t, err
+	return t, nil
 }
 
 // tableFiles finds one file for each table, in small or in capital letters.
@@ -167,7 +179,7 @@ func (t *cohort) start(ctx context.Context) error {
 	}
 	for _, none := range []struct{ query, problem string }{
 		{mapping.Twice, "ids that stand for more than one person: %d; a person must come once"},
-		{t.m.Dead(mapping.DuckDB), "persons who died before their index day: %d; mend the days in the tables"},
+		{t.m.Dead(), "persons who died before their index day: %d; mend the days in the tables"},
 	} {
 		var count int
 		if err := db.QueryRowContext(ctx, none.query).Scan(&count); err != nil {
@@ -240,13 +252,21 @@ func createRelation(name string) string {
 func (t *cohort) readFiles(ctx context.Context, emit mapping.Emit) error {
 	var bad CellErrors
 	reader := t.m.NewReader(time.Now())
-	for i := range t.files {
-		f := &t.files[i]
-		note := func(row int, b *mapping.Bad) {
+	noteOf := func(name string) func(row int, b *mapping.Bad) {
+		return func(row int, b *mapping.Bad) {
 			if b != nil {
-				bad.add(&CellError{File: f.name(), Row: row, Column: b.Column, Problem: b.Problem})
+				bad.add(&CellError{File: name, Row: row, Column: b.Column, Problem: b.Problem})
 			}
 		}
+	}
+	if t.server != nil {
+		if err := t.readServer(ctx, reader, noteOf, emit); err != nil {
+			return err
+		}
+	}
+	for i := range t.files {
+		f := &t.files[i]
+		note := noteOf(f.name())
 		var err error
 		if f.table == nil {
 			err = readLines(ctx, f.path, func(n int, line []byte) error {

@@ -63,27 +63,31 @@ var engines = map[string]*engine{
 // connectTime bounds connecting to a server.
 const connectTime = 15 * time.Second
 
-// openServer opens a table or query of a server to be cast in each query.
-func (s *Source) openServer(ctx context.Context) (_ *store, err error) {
-	e := engines[s.setting.Source]
-	fail := func(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
-	d, err := s.setting.dialect()
+// connection is one state of a server's tables, for whoever asks several queries.
+type connection struct {
+	db      querier
+	dialect *dialect
+	failed  func(ctx context.Context, doing string, err error) error // see store
+	close   func() error
+}
+
+// connect connects to the setting's server; name is for errors.
+func connect(ctx context.Context, setting *Setting, name string) (_ *connection, err error) {
+	e := engines[setting.Source]
+	fail := func(err error) error { return fmt.Errorf("%s: %w", name, err) }
+	d, err := setting.dialect()
 	if err != nil {
 		return nil, fail(err)
 	}
-	from, err := s.setting.relation(d)
+	password, err := setting.password()
 	if err != nil {
 		return nil, fail(err)
 	}
-	password, err := s.setting.password()
+	config, err := setting.tlsConfig()
 	if err != nil {
 		return nil, fail(err)
 	}
-	config, err := s.setting.tlsConfig()
-	if err != nil {
-		return nil, fail(err)
-	}
-	db, err := e.open(&s.setting, password, config)
+	db, err := e.open(setting, password, config)
 	if err != nil {
 		return nil, fail(errors.New("the server's address or user cannot be used; mend address, database and user"))
 	}
@@ -96,37 +100,56 @@ func (s *Source) openServer(ctx context.Context) (_ *store, err error) {
 			closeAll()
 		}
 	}()
-	st := &store{name: s.name, db: db, declared: s.declared, rows: -1, close: closeAll}
-	st.failed = func(ctx context.Context, doing string, err error) error {
-		return serverError(ctx, e, &s.setting, s.name+": "+doing, err)
-	}
-	st.relation = relation{dialect: d, from: from, orderBy: s.setting.OrderBy}
-	for i := range s.schema.Columns {
-		st.columns = append(st.columns, newColumn(&s.schema.Columns[i], i))
-	}
-	st.pages = func(ctx context.Context, query string, width int) (pages, error) {
-		return openServerPages(ctx, st, query, width)
+	c := &connection{db: db, dialect: d, close: closeAll}
+	c.failed = func(ctx context.Context, doing string, err error) error {
+		return serverError(ctx, e, setting, name+": "+doing, err)
 	}
 	const doing = "connecting"
-	connecting, stop := context.WithTimeoutCause(ctx, connectTime, fmt.Errorf("the server at %s did not answer within %v", s.setting.Address, connectTime))
+	connecting, stop := context.WithTimeoutCause(ctx, connectTime, fmt.Errorf("the server at %s did not answer within %v", setting.Address, connectTime))
 	defer stop()
 	release := context.AfterFunc(connecting, end)
 	if err := db.PingContext(connecting); err != nil {
-		return nil, st.failed(connecting, doing, err)
+		return nil, c.failed(connecting, doing, err)
 	}
 	if e.transaction != nil {
 		tx, err := db.BeginTx(life, e.transaction)
 		if err != nil {
-			return nil, st.failed(connecting, doing, err)
+			return nil, c.failed(connecting, doing, err)
 		}
-		st.db = tx
-		st.close = func() error { // what it was is of no interest: nothing was written
+		c.db = tx
+		c.close = func() error { // what it was is of no interest: nothing was written
 			tx.Rollback()
 			return closeAll()
 		}
 	}
 	if !release() {
-		return nil, st.failed(connecting, doing, context.Cause(connecting))
+		return nil, c.failed(connecting, doing, context.Cause(connecting))
+	}
+	return c, nil
+}
+
+// openServer opens a table or query of a server to be cast in each query.
+func (s *Source) openServer(ctx context.Context) (_ *store, err error) {
+	c, err := connect(ctx, &s.setting, s.name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	from, err := s.setting.relation(c.dialect)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	st := &store{name: s.name, db: c.db, declared: s.declared, rows: -1, failed: c.failed, close: c.close}
+	st.relation = relation{dialect: c.dialect, from: from, orderBy: s.setting.OrderBy}
+	for i := range s.schema.Columns {
+		st.columns = append(st.columns, newColumn(&s.schema.Columns[i], i))
+	}
+	st.pages = func(ctx context.Context, query string, width int) (pages, error) {
+		return openServerPages(ctx, st, query, width)
 	}
 	if err := st.relation.bind(ctx, st.db, s.name, s.schema, true); err != nil {
 		var failed asked

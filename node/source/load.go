@@ -26,7 +26,7 @@ const cellMemory = 10
 
 // load reads the file into a new database of codes.
 func (s *Source) load(ctx context.Context) (*store, error) {
-	t, err := openRows(ctx, s.path, s.schema)
+	t, err := s.openRows(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func openRows(ctx context.Context, path string, schema *job.Schema) (table, erro
 	if m.Kind == mapping.Table {
 		return openRenamed(ctx, m, schema)
 	}
-	return openCohort(ctx, filepath.Base(path), m, schema)
+	return openCohort(filepath.Base(path), m, schema)
 }
 
 // renamed is a table under other names.

@@ -16,7 +16,12 @@ import (
 // codesOf reads every column of a source, null as nil.
 func codesOf(t *testing.T, path string, schema *job.Schema, rows int) [][]any {
 	t.Helper()
-	s, err := source.Open(t.Context(), path, schema, rows)
+	return codesOfSetting(t, source.Setting{Path: path}, schema, rows)
+}
+
+func codesOfSetting(t *testing.T, setting source.Setting, schema *job.Schema, rows int) [][]any {
+	t.Helper()
+	s, err := source.OpenSetting(t.Context(), setting, schema, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -277,10 +277,17 @@ func writeCSV(t *testing.T, path string, rows [][]string) {
 
 func date(t time.Time) string { return t.Format(time.DateOnly) }
 
-// writeOMOP writes the patients as tables, with columns and rows besides that no
-// mapping names.
+// writeOMOP writes the patients as tables.
 func writeOMOP(t *testing.T, dir string, list []made) {
 	t.Helper()
+	for name, rows := range omopTables(list) {
+		writeCSV(t, filepath.Join(dir, name+".csv"), rows)
+	}
+}
+
+// omopTables are the patients as tables, with columns and rows besides that no mapping
+// names.
+func omopTables(list []made) map[string][][]string {
 	tables := map[string][][]string{
 		"person":               {{"person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", "race_concept_id"}},
 		"condition_occurrence": {{"condition_occurrence_id", "person_id", "condition_concept_id", "condition_start_date"}},
@@ -310,9 +317,7 @@ func writeOMOP(t *testing.T, dir string, list []made) {
 		}
 		add("observation_period", p.id, date(p.first), date(p.end))
 	}
-	for name, rows := range tables {
-		writeCSV(t, filepath.Join(dir, name+".csv"), rows)
-	}
+	return tables
 }
 
 // writeFHIR writes the patients as resources, observations over two files.

@@ -31,6 +31,8 @@ type Setting struct {
 
 	Table     string            `yaml:"table"`      // NAME, SCHEMA.NAME or CATALOG.SCHEMA.NAME
 	QueryFile string            `yaml:"query_file"` // file with a SELECT in place of a table
+	Mapping   string            `yaml:"mapping"`    // file with a mapping of OMOP's tables in place of a table
+	Schema    string            `yaml:"schema"`     // where the tables of the mapping are; the user's usual one when left out
 	Tables    map[string]string `yaml:"tables"`     // of source duckdb: names in the query, and their files
 	OrderBy   []string          `yaml:"order_by"`   // columns that put the rows into one order; any order when left out
 	Dialect   string            `yaml:"dialect"`    // of source flightsql: what SQL the server speaks
@@ -86,7 +88,7 @@ func (s *Setting) IsFile() bool { return !s.Remote() && s.Source != "duckdb" }
 
 // Resolve makes the setting's paths absolute, from a directory.
 func (s *Setting) Resolve(within func(path string) string) {
-	for _, path := range []*string{&s.Path, &s.PasswordFile, &s.CAFile, &s.QueryFile} {
+	for _, path := range []*string{&s.Path, &s.PasswordFile, &s.CAFile, &s.QueryFile, &s.Mapping} {
 		if *path != "" {
 			*path = within(*path)
 		}
@@ -143,13 +145,19 @@ func (s *Setting) checkRemote() error {
 
 func (s *Setting) checkRelation() error {
 	given := 0
-	for _, text := range []string{s.Table, s.QueryFile, s.Query} {
+	for _, text := range []string{s.Table, s.QueryFile, s.Query, s.Mapping} {
 		if text != "" {
 			given++
 		}
 	}
 	if given != 1 {
-		return errors.New("give a table or a query_file, one of them")
+		return errors.New("give a table, a query_file or a mapping, one of them")
+	}
+	if s.Schema != "" && s.Mapping == "" {
+		return errors.New("schema is where a mapping's tables are; write it into table, as SCHEMA.NAME")
+	}
+	if s.Mapping != "" && s.OrderBy != nil {
+		return errors.New("a mapping has an order of its own; leave order_by out")
 	}
 	if parts := strings.Split(s.Table, "."); s.Table != "" && (len(parts) > 3 || slices.Contains(parts, "")) {
 		return fmt.Errorf("table %q is not NAME, SCHEMA.NAME or CATALOG.SCHEMA.NAME", s.Table)
@@ -158,7 +166,7 @@ func (s *Setting) checkRelation() error {
 }
 
 func (s *Setting) checkTables() error {
-	if s.Address+s.Path+s.User+s.Database+s.Table != "" || len(s.Tables) == 0 {
+	if s.Address+s.Path+s.User+s.Database+s.Table+s.Mapping+s.Schema != "" || len(s.Tables) == 0 {
 		return errors.New("source duckdb has tables (NAME: PATH of Parquet or JSON-lines files) and a query_file over them")
 	}
 	for name, path := range s.Tables {
@@ -198,6 +206,8 @@ func (s *Setting) name() string {
 		return "table " + s.Table
 	case s.QueryFile != "":
 		return "query " + filepath.Base(s.QueryFile)
+	case s.Mapping != "":
+		return filepath.Base(s.Mapping)
 	case s.Query != "":
 		return "the dataset's query"
 	}

@@ -50,13 +50,13 @@ func OpenSetting(ctx context.Context, setting Setting, schema *job.Schema, decla
 	if err := schema.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	if !setting.IsFile() {
+	if !setting.IsFile() && setting.Mapping == "" {
 		if _, err := s.open(ctx); err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
-	t, err := openRows(ctx, s.path, schema)
+	t, err := s.openRows(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +99,8 @@ func (s *Source) open(ctx context.Context) (*store, error) {
 // snapshot of any other file.
 func (s *Source) newStore(ctx context.Context) (*store, error) {
 	switch {
+	case s.setting.Mapping != "":
+		return s.load(ctx)
 	case s.setting.Remote():
 		return s.openServer(ctx)
 	case s.setting.Source == "duckdb":
@@ -111,6 +113,14 @@ func (s *Source) newStore(ctx context.Context) (*store, error) {
 		}
 	}
 	return s.load(ctx)
+}
+
+// openRows opens what is read row by row.
+func (s *Source) openRows(ctx context.Context) (table, error) {
+	if s.setting.Mapping != "" {
+		return openServed(&s.setting, s.schema)
+	}
+	return openRows(ctx, s.path, s.schema)
 }
 
 func (s *Source) alive() error {

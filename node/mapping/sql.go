@@ -6,22 +6,14 @@ import (
 	"strings"
 )
 
-// Dialect is what engines spell differently in the queries of this package.
-type Dialect struct {
-	wide   string // type of whole numbers of 38 digits
-	divide string // operator of whole numbers that divide evenly, or towards zero
-}
+// wide is DuckDB's type of whole numbers of 38 digits.
+const wide = "HUGEINT"
 
-// The dialects.
-var (
-	DuckDB   = &Dialect{wide: "HUGEINT", divide: "//"}
-	Postgres = &Dialect{wide: "numeric", divide: "/"}
-)
-
-// floored is a / b downwards, for whole numbers and b > 0.
-func (d *Dialect) floored(a, b string) string {
+// floored is a / b downwards, for whole numbers and b > 0; the operator // divides
+// towards zero.
+func floored(a, b string) string {
 	rest := "((" + a + ") % (" + b + ") + (" + b + ")) % (" + b + ")"
-	return "CAST(((" + a + ") - " + rest + ") " + d.divide + " (" + b + ") AS BIGINT)"
+	return "CAST(((" + a + ") - " + rest + ") // (" + b + ") AS BIGINT)"
 }
 
 // literal quotes a text of the mapping file. Concepts, units and values hold no NUL,
