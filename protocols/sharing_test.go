@@ -404,3 +404,36 @@ func FuzzParseShareSnapshot(f *testing.F) {
 		}
 	})
 }
+
+// TestShareTranscripts: frames and lengths are the same for other data, and for other
+// numbers of rows, of the same declared size; nothing is opened.
+func TestShareTranscripts(t *testing.T) {
+	leakFree(t)
+	shapes := func(sites ...[][]string) string {
+		s := sharedWard(t, 150, sites...)
+		var all strings.Builder
+		for _, c := range []struct {
+			a     ask
+			nodes []string
+		}{
+			{ask{"ward", "deposit", "", `{"rows":70,"chunk_rows":64}`}, nil},
+			{ask{"ward", "deposit", "", `{"append":true,"rows":30,"chunk_rows":64}`}, nil},
+			{ask{"ward", "refresh", "", `{}`}, hospitals(1, 2, 3)},
+			{ask{"ward", "rebuild", "", `{"party":"hospital-2"}`}, hospitals(1, 2, 3)},
+			{ask{"ward", "withdraw", "", `{}`}, hospitals(1, 2, 3)},
+		} {
+			tr := s.try(c.a, c.nodes...)
+			tr.succeed()
+			fmt.Fprintf(&all, "# %s\n%s%s", c.a.analysis, tr.net.Transcript().Shape(), sealedLengths(tr.shares))
+			if opened := tr.net.Transcript().Openings(); len(opened) > 0 {
+				t.Errorf("%s: steps %v open something", c.a.analysis, opened)
+			}
+		}
+		return all.String()
+	}
+	one := shapes(wardRows(0, 100), wardRows(1000, 10), wardRows(2000, 99))
+	if other := shapes(wardRows(7, 3), wardRows(300, 99), wardRows(0, 71)); one != other {
+		t.Errorf("the transcript tells of the data:\n%s\n%s", one, other)
+	}
+	golden(t, "shares.shape.golden", one)
+}
