@@ -87,7 +87,9 @@ func (p *Plan) MatchesAt(node string) bool {
 
 // usesVault tells whether the job concerns what nodes keep of the dataset under engine
 // mhe.
-func (p *Plan) usesVault() bool { return p.custody != nil && !p.onShares() || p.answers != nil || p.mixed != nil }
+func (p *Plan) usesVault() bool {
+	return p.custody != nil && !p.onShares() || p.answers != nil || p.mixed != nil
+}
 
 // keepsNothing tells whether a node takes part in the job also if it can keep nothing:
 // it then has nothing to give up.

@@ -112,7 +112,8 @@ conditions that were deposited with the dataset: give each as --filter. A regres
 the rows that are complete in all of its columns, which is a condition too. With --at the
 ciphertexts are at these nodes alone: a job that fewer than all sites answer then has to
 name one of them under nodes. A column that is too wide for products is left out, unless
-it is named; the statement lists what goes.`,
+it is named; the statement lists what goes. Where the study's file has vault: {mixed: true},
+jobs of engine: mixed also keep the study's min_count.`,
 		Example: `  consilium deposit lung --engine shares
   consilium deposit lung --engine shares --rows 500
   consilium deposit lung --engine shares --append --rows 100 --sites hospital-2
