@@ -276,6 +276,12 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: exit code %d, stderr %q, stdout\n%s", c.dir, code, stderr, stdout)
 		}
 	}
+	// The same cases with all data files gone, and all nodes that are no party.
+	stdout, stderr, code := program(t, "verify", filepath.Join("..", "..", "testdata", "reference"), "--deposited")
+	if code != 0 || !strings.HasSuffix(stdout, "25 passed, 0 partial, 0 failed, 0 skipped\n") {
+		t.Errorf("--deposited: exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+	wantRefused(t, []string{"verify", filepath.Join("..", "..", "testdata", "reference"), "--deposited", "--engine", "mhe"}, "--deposited", "engine shares")
 	for only, words := range map[string][]string{
 		"frequency":      {"PASS frequency-abo ", "PASS frequency-abo-by-event", "2 passed, 0 partial, 0 failed, 0 skipped\n"},
 		"describe-lung":  {"PART describe-lung", "absent: age.max, age.median, age.min, age.q25, age.q75, ", "0 passed, 1 partial, 0 failed, 0 skipped\n"},

@@ -14,7 +14,7 @@ import (
 	"consilium/job"
 )
 
-// With Options.Deposited every dataset is deposited with the three parties once. Then
+// With Options.Deposited the cases' datasets are deposited with the three parties. Then
 // the data files are removed, of parties that are sites too, and all other nodes are
 // killed; and the cases run on what the parties keep.
 
@@ -55,9 +55,13 @@ func copyFile(to, from string) error {
 	return out.Close()
 }
 
-// deposit has all datasets deposited.
-func (s *study) deposit(ctx context.Context, f *Folder, log io.Writer) error {
-	for _, name := range slices.Sorted(maps.Keys(f.Files)) {
+// deposit has all datasets deposited that the cases are about.
+func (s *study) deposit(ctx context.Context, cases []Case, log io.Writer) error {
+	names := map[string]bool{}
+	for _, c := range cases {
+		names[c.Dataset] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		fmt.Fprintf(log, "depositing %s …\n", name)
 		_, err := s.answer(ctx, &job.File{Study: "verify", Dataset: name, Analysis: "deposit", Engine: job.EngineShares, Args: map[string]any{}})
 		if err != nil {

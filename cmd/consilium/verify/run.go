@@ -102,7 +102,7 @@ func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals
 	return inStudy(ctx, o, create, func(s *study) error {
 		s.engine, s.stored = o.Engine, o.Deposited
 		if o.Deposited {
-			if err := s.deposit(ctx, f, o.Log); err != nil {
+			if err := s.deposit(ctx, cases, o.Log); err != nil {
 				return err
 			}
 			if err := s.leaveParties(f); err != nil {
