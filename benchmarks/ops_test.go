@@ -36,7 +36,11 @@ func TestEveryOperation(t *testing.T) {
 					t.Fatal(err)
 				}
 				want, _ := json.Marshal(n)
-				checkLine(t, string(line), o.name, string(want))
+				var further []string
+				if res.Prepared > 0 { // of a store on disk
+					further = []string{"mb_s", "prepared"}
+				}
+				checkLine(t, string(line), o.name, string(want), further...)
 			})
 		}
 	}

@@ -44,6 +44,7 @@ var goals = []goal{
 	{"logistic", size{569, 30}, 2},
 	{"logistic", size{100_000, 12}, 25},
 	{"cox", size{10_000, 5}, 10},
+	{"describe-store", size{rows: 10_000_000}, 10},
 	{"exchange", size{rows: 40}, 2},
 	{"exchange", size{rows: 100}, 8},
 	{"exchange", size{rows: 200}, 90},
