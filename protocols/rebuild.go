@@ -239,8 +239,8 @@ func (r *rebuild) takeChunk(s *mpc.Session, change ShareChange, writing *writing
 		if component == info.Explicit {
 			blocks := blockCommitment{salt: seeds[component]}
 			for column := PresentColumn; column < len(snapshot.Columns); column++ {
-				block := recvBlock(at, p, column, info.Rows)
-				if block == nil {
+				block := writing.block(column, info.Rows)
+				if !recvBlock(at, p, block) {
 					return nil
 				}
 				blocks.column(block)

@@ -192,10 +192,10 @@ func (r *refresh) follow(s *mpc.Session, k int, dealer mpc.PartyID) error {
 	if err := r.change.PutHead(k, head); err != nil {
 		return err
 	}
-	commitment := &blockCommitment{salt: *head.Salt}
+	commitment, difference := &blockCommitment{salt: *head.Salt}, new(ShareBlock)
 	for column := PresentColumn; column < len(r.next.Columns); column++ {
-		difference := recvBlock(s, dealer, column, info.Rows)
-		if difference == nil {
+		difference = difference.shaped(column, info.Rows)
+		if !recvBlock(s, dealer, difference) {
 			return nil
 		}
 		block, err := r.base.Block(k, column)

@@ -86,6 +86,19 @@ func newBlock(column, rows int) *ShareBlock {
 	return b
 }
 
+// shaped returns a block in the same memory, where that suffices; what is in it means
+// nothing.
+func (b *ShareBlock) shaped(column, rows int) *ShareBlock {
+	if cap(b.Bits) < ring.Stride(rows) || column != PresentColumn && cap(b.Codes) < rows {
+		return newBlock(column, rows)
+	}
+	out := &ShareBlock{Rows: rows, Bits: b.Bits[:ring.Stride(rows)]}
+	if column != PresentColumn {
+		out.Codes = b.Codes[:rows]
+	}
+	return out
+}
+
 // addSeed adds the component that a seed stands for: modulo 2^64 of codes, by XOR of bits.
 func (b *ShareBlock) addSeed(seed mpc.Seed, column int) {
 	eachCoins(seed.Kept("codes "+strconv.Itoa(column)), b.Codes, ring.Vec64.AddBytes)

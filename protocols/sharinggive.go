@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"consilium/mpc"
+	"consilium/mpc/ring"
 )
 
 // give deals this site's rows: one goroutine reads, one takes the seeds' components off,
@@ -156,20 +157,13 @@ func (l *dealLine) checkEnd(source *shareSource) error {
 // there were first.
 func (p plainBlocks) reset(rows int) {
 	for _, b := range p {
-		empty := newShape(b, rows)
-		clear(empty.Codes)
-		clear(empty.Bits)
-		*b = empty
+		b.Rows, b.Bits = rows, b.Bits[:ring.Stride(rows)]
+		if b.Codes != nil {
+			b.Codes = b.Codes[:rows]
+		}
+		clear(b.Codes)
+		clear(b.Bits)
 	}
-}
-
-// newShape is a block of fewer rows in the same memory.
-func newShape(b *ShareBlock, rows int) ShareBlock {
-	out := ShareBlock{Rows: rows, Bits: b.Bits[:(rows+63)/64]}
-	if b.Codes != nil {
-		out.Codes = b.Codes[:rows]
-	}
-	return out
 }
 
 // mask takes the components that seeds stand for off every chunk, and commits to all

@@ -240,8 +240,8 @@ func (d *deal) take(s *mpc.Session, b *batch) {
 		if head.Salt != nil {
 			commitment.salt = *head.Salt
 			for column := PresentColumn; column < len(d.next.Columns); column++ {
-				block := recvBlock(s, from, column, rows)
-				if block == nil {
+				block := d.writing.block(column, rows)
+				if !recvBlock(s, from, block) {
 					return
 				}
 				commitment.column(block)
@@ -385,6 +385,7 @@ func (inForce) Discard() {}
 // writing writes blocks, a few at a time, while others arrive.
 type writing struct {
 	change ShareChange
+	used   sync.Pool // blocks that are written
 	turns  chan struct{}
 	group  sync.WaitGroup
 	mu     sync.Mutex
@@ -407,7 +408,18 @@ func (w *writing) put(k, column int, b *ShareBlock) {
 			w.err = errors.Join(w.err, err)
 			w.mu.Unlock()
 		}
+		w.used.Put(b)
 	})
+}
+
+// block returns a block of that shape, in memory that is used again; what is in it means
+// nothing.
+func (w *writing) block(column, rows int) *ShareBlock {
+	b, ok := w.used.Get().(*ShareBlock)
+	if !ok {
+		b = new(ShareBlock)
+	}
+	return b.shaped(column, rows)
 }
 
 // failed returns what went wrong so far.
@@ -444,19 +456,19 @@ func sendWords(s *mpc.Session, to []mpc.PartyID, v ring.Vec64) {
 	}
 }
 
-// recvBlock receives what sendBlock sends; nil after a failure.
-func recvBlock(s *mpc.Session, from mpc.PartyID, column, rows int) *ShareBlock {
-	b := newBlock(column, rows)
+// recvBlock receives what sendBlock sends into a block of that shape, and tells whether
+// it has come.
+func recvBlock(s *mpc.Session, from mpc.PartyID, b *ShareBlock) bool {
 	for _, v := range []ring.Vec64{b.Codes, ring.Vec64(b.Bits)} {
 		for part := range slices.Chunk(v, blockFrame) {
 			frame := s.Recv(from, part.Size())
 			if frame == nil {
-				return nil
+				return false
 			}
 			part.SetBytes(frame)
 			s.Recycle(frame)
 		}
 	}
 	b.mask()
-	return b
+	return true
 }
