@@ -65,7 +65,7 @@ func TestKilledParties(t *testing.T) {
 			ask, next = all, "220"
 		}
 		victim := fmt.Sprintf("hospital-%d", 1+rand.IntN(3))
-		kill := time.AfterFunc(rand.N(400*time.Millisecond), func() { _ = w.network.Signal(victim, syscall.SIGKILL) })
+		kill := time.AfterFunc(rand.N(250*time.Millisecond), func() { _ = w.network.Signal(victim, syscall.SIGKILL) })
 		_, failed := run(ask...)
 		if kill.Stop() {
 			_ = w.network.Signal(victim, syscall.SIGKILL)

@@ -104,7 +104,9 @@ func writeNew(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, f.Sync())
+	forget(f)
+	return errors.Join(err, f.Close())
 }
 
 // newName draws a name.
