@@ -1,6 +1,10 @@
 package oblivious
 
-import "consilium/job"
+import (
+	"slices"
+
+	"consilium/job"
+)
 
 // truth is a predicate's outcome: of the rows for which neither holds it is unknown.
 type truth struct{ yes, no wire }
@@ -17,11 +21,11 @@ func (b *builder) truth(p job.Predicate) truth {
 	case job.Compare:
 		return b.valued(p.Column, b.holds(p))
 	case job.In:
-		any := never
-		for _, value := range p.Values { // of which a code equals one at most
-			any = b.circuit.xor(any, b.equals(p.Column, value))
+		among := never
+		for _, value := range slices.Compact(slices.Sorted(slices.Values(p.Values))) { // of which a code equals one at most
+			among = b.circuit.xor(among, b.equals(p.Column, value))
 		}
-		return b.valued(p.Column, any)
+		return b.valued(p.Column, among)
 	case job.IsNull:
 		has := b.has(p.Column)
 		return truth{has.flip(), has}
