@@ -48,6 +48,7 @@ var goals = []goal{
 	{"exchange", size{rows: 40}, 2},
 	{"exchange", size{rows: 100}, 8},
 	{"exchange", size{rows: 200}, 90},
+	{"exchange-weighted", size{rows: 40}, 0},
 }
 
 // series is how an operation's cost grows.
