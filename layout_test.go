@@ -51,7 +51,7 @@ var allowed = map[string][]string{
 // importers names, for a library that must stay behind one package, the
 // packages that may import it.
 var importers = map[string]string{
-	"github.com/duckdb/duckdb-go/v2":       "node/source benchmarks",
+	"github.com/duckdb/duckdb-go/v2":       "node/source benchmarks cmd/consilium/localserver",
 	"github.com/duckdb/duckdb-go-bindings": "node/source",
 	"github.com/jackc/pgx/v5":              "node/source",
 	"github.com/go-sql-driver/mysql":       "node/source",

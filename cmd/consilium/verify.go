@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,11 @@ Of organ matching files (candidates.csv, donors.csv, etkas_expected.csv) it make
 study with the candidates of each hospital at a node of its own and the donors at one
 more, runs a match for each donor, and compares the ranked lists rank by rank.
 
+With --source NAME the hospitals' files are first loaded into Parquet files, or into
+a server that verify starts from this machine's packages (postgres, mysql,
+clickhouse) or within itself (flightsql), a table a hospital, and the nodes are
+pointed there.
+
 With --deposited every dataset is deposited as shares with the three parties first;
 then all data files are removed, all other nodes killed, and the cases run on what the
 parties keep.
@@ -37,6 +43,7 @@ relative error of a number. The exit code is 0 when nothing failed; with
 		Example: `  consilium verify testdata/reference
   consilium verify testdata/reference --only frequency-
   consilium verify testdata/reference --engine mhe
+  consilium verify testdata/reference --source postgres
   consilium verify testdata/reference --deposited
   consilium verify testdata/organ/examples`,
 		Args: cobra.ExactArgs(1),
@@ -68,6 +75,7 @@ relative error of a number. The exit code is 0 when nothing failed; with
 	f := cmd.Flags()
 	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares or mhe (default: the job's choice)")
 	f.StringVar(&o.Only, "only", "", "run only the cases whose id begins with this")
+	f.StringVar(&o.Source, "source", "", "put the hospitals' data there first: "+strings.Join(verify.Sources(), ", "))
 	f.BoolVar(&o.Deposited, "deposited", false, "run the cases on deposited shares, all sites stopped and their files removed")
 	f.BoolVar(&strict, "strict", false, "refuse PART and SKIP too")
 	return cmd

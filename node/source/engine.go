@@ -38,6 +38,7 @@ const (
 	late
 	wrongQuery
 	overflow
+	unreachable
 )
 
 var hints = map[problem]string{
@@ -166,11 +167,12 @@ func serverError(ctx context.Context, e *engine, s *Setting, doing string, err e
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%s: %w", doing, cause)
 	}
-	if hint, ok := hints[e.problem(err)]; ok {
+	kind := e.problem(err)
+	if hint, ok := hints[kind]; ok {
 		return fmt.Errorf("%s: %s", doing, hint)
 	}
 	var network net.Error
-	if errors.As(err, &network) {
+	if kind == unreachable || errors.As(err, &network) {
 		return fmt.Errorf("%s: the server at %s cannot be reached, or broke off", doing, s.Address)
 	}
 	return fmt.Errorf("%s: the server at %s failed; its own log says why", doing, s.Address)

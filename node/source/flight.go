@@ -33,8 +33,23 @@ func openFlight(s *Setting, password string, tls *tls.Config) (*sql.DB, error) {
 	return sql.OpenDB(&flightConnector{setting: s, password: password, tls: tls}), nil
 }
 
+// loginError is an error of logging in, for which servers have codes of their own.
+type loginError struct{ error }
+
+// Unwrap implements the interface of package errors.
+func (e loginError) Unwrap() error { return e.error }
+
 func flightProblem(err error) problem {
-	switch status.Code(err) {
+	var login loginError
+	code := status.Code(err)
+	if errors.As(err, &login) {
+		if code = status.Code(login.error); code != codes.Unavailable && code != codes.DeadlineExceeded {
+			return refused
+		}
+	}
+	switch code {
+	case codes.Unavailable:
+		return unreachable
 	case codes.Unauthenticated:
 		return refused
 	case codes.PermissionDenied:
@@ -81,7 +96,7 @@ func (c *flightConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	case c.setting.User != "":
 		as, err := client.Client.AuthenticateBasicToken(ctx, c.setting.User, c.password)
 		if err != nil {
-			return nil, errors.Join(err, client.Close())
+			return nil, errors.Join(loginError{err}, client.Close())
 		}
 		conn.header, _ = metadata.FromOutgoingContext(as)
 	case c.password != "":

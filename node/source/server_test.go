@@ -234,8 +234,11 @@ func (s *served) errors(t *testing.T, w *world) {
 	fails("rows", setting, worldSchema(), 5, "more than the 5 rows")
 	setting.Address = "127.0.0.1:1"
 	fails("address", setting, worldSchema(), 1000, "127.0.0.1:1 cannot be reached")
-	if s.setting.User != "" {
-		setting.Address = s.setting.Address
+	setting.Address = s.setting.Address
+	if s.setting.PasswordFile == "" {
+		setting.User = "nobody"
+		fails("user", setting, worldSchema(), 1000, "the server refuses the user or the password")
+	} else {
 		setting.PasswordFile = filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(setting.PasswordFile, []byte(secret+"\n"), 0o600); err != nil {
 			t.Fatal(err)

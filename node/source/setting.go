@@ -57,12 +57,21 @@ func (s *Setting) UnmarshalYAML(unmarshal func(any) error) error {
 func Kinds() []string { return append(slices.Sorted(maps.Keys(engines)), "duckdb", "file") }
 
 // SQL names the dialect that Query must be written in.
-func (s *Setting) SQL() string {
+func (s *Setting) SQL() string { return s.spoken().name }
+
+// Quote writes a text as the setting's SQL does.
+func (s *Setting) Quote(text string) string { return s.spoken().literal(text) }
+
+// QuoteName writes a name as the setting's SQL does.
+func (s *Setting) QuoteName(name string) string { return s.spoken().quote(name) }
+
+// spoken is the setting's dialect; the embedded engine's if it names none that is known.
+func (s *Setting) spoken() *dialect {
 	d, err := s.dialect()
 	if err != nil {
-		return duckDB.name
+		return duckDB
 	}
-	return d.name
+	return d
 }
 
 func (s *Setting) dialect() (*dialect, error) {

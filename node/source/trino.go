@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/trinodb/trino-go-client/trino"
 )
@@ -29,6 +30,8 @@ func openTrino(s *Setting, password string, tls *tls.Config) (*sql.DB, error) {
 		return nil, errors.New("a password wants TLS")
 	}
 	c := &trino.Config{ServerURI: server.String(), Source: "consilium", DisableExplicitPrepare: true}
+	attempts, patience := 2, 5*time.Second
+	c.RequestRetryMaxAttempts, c.RequestRetryTimeout = &attempts, &patience
 	c.Catalog, c.Schema, _ = strings.Cut(s.Database, ".")
 	transport := &http.Transport{TLSClientConfig: tls, MaxIdleConns: 1, DisableKeepAlives: true}
 	c.HTTPClient = &http.Client{Transport: transport}

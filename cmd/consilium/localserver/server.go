@@ -29,6 +29,9 @@ type Server struct {
 	done   chan struct{}  // closed when the process has ended
 	stop   syscall.Signal // that ends the server at once, its clients notwithstanding
 	client []string       // command that runs the SQL on its standard input
+
+	run func(ctx context.Context, sql string) (string, error) // in place of a client, of a server within this process
+	end func() error                                          // in place of Stop
 }
 
 // The only user of a server.
@@ -46,6 +49,9 @@ const (
 
 // Run gives SQL to the server's own client and returns what it prints.
 func (s *Server) Run(ctx context.Context, sql string) (string, error) {
+	if s.run != nil {
+		return s.run(ctx, sql)
+	}
 	cmd := exec.CommandContext(ctx, s.client[0], s.client[1:]...)
 	var out, failed bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(sql), &out, &failed
@@ -58,6 +64,9 @@ func (s *Server) Run(ctx context.Context, sql string) (string, error) {
 
 // Stop ends the server and removes its directory.
 func (s *Server) Stop() error {
+	if s.end != nil {
+		return s.end()
+	}
 	var err error
 	if s.cmd != nil {
 		// A process that has already ended needs no signal.

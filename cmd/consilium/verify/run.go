@@ -25,6 +25,9 @@ type Options struct {
 	Exe    string // the binary to run as daemons
 	Engine string // "" leaves the choice to the job
 	Only   string // prefix of case ids
+	// Source is where the sites' data are put first: one of Sources; "" leaves them in
+	// their files.
+	Source string
 	// Deposited has the cases run on what the parties keep as shares, all sites gone.
 	Deposited bool
 	Out       io.Writer
@@ -89,7 +92,12 @@ func chosen(f *Folder, prefix string) (cases []Case, organ []string) {
 	return cases, organ
 }
 
-func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals) error {
+func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals) (err error) {
+	place, err := startPlace(ctx, o.Source)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, place.stop()) }()
 	fmt.Fprintf(o.Log, "inferring schemas and starting %d nodes …\n", f.Nodes())
 	create := func(dir string) (_ *localnet.Layout, err error) {
 		if o.Deposited {
@@ -97,7 +105,7 @@ func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals
 				return nil, err
 			}
 		}
-		return create(ctx, filepath.Join(dir, "study"), f)
+		return create(ctx, filepath.Join(dir, "study"), f, place)
 	}
 	return inStudy(ctx, o, create, func(s *study) error {
 		s.engine, s.stored = o.Engine, o.Deposited
@@ -156,7 +164,7 @@ func inStudy(ctx context.Context, o Options, create func(dir string) (*localnet.
 
 // create makes the study: schemas from all files of a dataset together, node K
 // holding hospital-K of each, parties the first three nodes.
-func create(ctx context.Context, dir string, f *Folder) (*localnet.Layout, error) {
+func create(ctx context.Context, dir string, f *Folder, place *place) (*localnet.Layout, error) {
 	study := &setup.StudyFile{
 		Study:      "verify",
 		Parties:    []string{localnet.NodeName(1), localnet.NodeName(2), localnet.NodeName(3)},
@@ -179,8 +187,12 @@ func create(ctx context.Context, dir string, f *Folder) (*localnet.Layout, error
 			files[name][localnet.NodeName(k)] = path
 		}
 	}
+	sources, err := place.load(ctx, filepath.Dir(dir), study.Datasets, f)
+	if err != nil {
+		return nil, err
+	}
 	return localnet.Create(dir, localnet.Spec{
-		Study: study, Nodes: f.Nodes(), Files: files,
+		Study: study, Nodes: f.Nodes(), Files: files, Sources: sources,
 		Timeout: time.Minute, Deadline: caseDeadline,
 	})
 }
