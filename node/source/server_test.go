@@ -17,7 +17,6 @@ import (
 
 // served is a server with the tables that the tests of every engine ask.
 type served struct {
-	name    string
 	setting Setting // without a table
 	world   string  // the table of a world's rows, as typed columns
 	odd     string  // that of oddities
@@ -25,7 +24,6 @@ type served struct {
 	types   map[string]string
 	after   string // behind a table's columns
 	wide    bool   // products of more than 62 bits can be summed
-	doubles bool
 }
 
 // columnTypes are standard SQL's.
@@ -62,9 +60,6 @@ func (s *served) fill(t *testing.T, d *dialect, table string, columns, types []s
 	definitions := make([]string, len(columns))
 	for i, c := range columns {
 		definitions[i] = c + " " + s.types[types[i]]
-		if strings.HasPrefix(s.types["int"], "Nullable") {
-			continue
-		}
 	}
 	s.exec(t, "CREATE TABLE "+table+" ("+strings.Join(definitions, ", ")+")"+s.after)
 	s.insert(t, d, table, types, rows)
@@ -293,7 +288,7 @@ func startPostgres(t *testing.T) *localserver.Server {
 func TestPostgres(t *testing.T) {
 	w := newWorld(t)
 	one, two := startPostgres(t), startPostgres(t)
-	s := &served{setting: at(t, "postgres", one), world: "world", odd: "public.odd", exec: execOn(one), types: columnTypes, wide: true, doubles: true}
+	s := &served{setting: at(t, "postgres", one), world: "world", odd: "public.odd", exec: execOn(one), types: columnTypes, wide: true}
 	s.fillAll(t, postgresSQL, &w)
 	s.answers(t, &w)
 	t.Run("types", func(t *testing.T) { postgresTypes(t, s) })
@@ -369,7 +364,7 @@ func TestMySQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopAtEnd(t, server)
-	s := &served{setting: at(t, "mysql", server), world: "world", odd: "hospital.odd", exec: execOn(server), types: columnTypes, wide: true, doubles: true}
+	s := &served{setting: at(t, "mysql", server), world: "world", odd: "hospital.odd", exec: execOn(server), types: columnTypes, wide: true}
 	s.fillAll(t, mySQLSQL, &w)
 	s.answers(t, &w)
 }
@@ -386,7 +381,7 @@ func TestClickHouse(t *testing.T) {
 	types := map[string]string{
 		"small": "Nullable(Int16)", "int": "Nullable(Int32)", "big": "Nullable(Int64)", "decimal": "Nullable(Decimal(6,2))", "double": "Nullable(Float64)", "text": "Nullable(String)",
 	}
-	s := &served{setting: at(t, "clickhouse", servers[0]), world: "world", odd: "hospital.odd", exec: execOn(servers[0]), types: types, after: " ENGINE = Memory", wide: true, doubles: true}
+	s := &served{setting: at(t, "clickhouse", servers[0]), world: "world", odd: "hospital.odd", exec: execOn(servers[0]), types: types, after: " ENGINE = Memory", wide: true}
 	s.fillAll(t, clickHouseSQL, &w)
 	s.answers(t, &w)
 	// The same rows, half of them on another server.

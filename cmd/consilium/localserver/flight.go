@@ -34,8 +34,7 @@ func FlightSQL(context.Context) (*Server, error) {
 	}
 	f := &flightServer{db: db}
 	f.Alloc = memory.DefaultAllocator
-	unary, stream := flight.CreateServerBearerTokenAuthInterceptors(onlyUser{})
-	server := flight.NewServerWithMiddleware([]flight.ServerMiddleware{{Unary: unary, Stream: stream}})
+	server := flight.NewServerWithMiddleware([]flight.ServerMiddleware{flight.CreateServerBasicAuthMiddleware(onlyUser{})})
 	if err := server.Init(s.Address); err != nil {
 		return nil, errors.Join(err, db.Close(), s.Stop())
 	}
