@@ -20,7 +20,7 @@ import (
 // redacted.
 type KeptRun struct {
 	KeptFacts
-	Rows    job.Base64 // this party's shares of the columns, one after the other
+	Rows    job.Base64 // this party's shares of the columns, one after the other; none once the run is over
 	Rank    int        // that was revealed last, or is being revealed; 0: none yet
 	Shown   time.Time  // when it was, by this party's clock; zero: not to its end
 	Answers []Answered // to the ranks before that
@@ -135,17 +135,25 @@ func (r *KeptRun) check() error {
 	return nil
 }
 
+// over tells whether no row can be revealed any more: the rank before was accepted, or the
+// rank lies beyond the last. That there are fewer rows than ranks no party knows.
+func (r *KeptRun) over() bool {
+	n := len(r.Answers)
+	return r.Rank > r.Top || n > 0 && r.Answers[n-1].Kind == answerAccepted
+}
+
 // row returns a party's shares of one row, by rank; zeros beyond the last.
 func (r *KeptRun) row(s *mpc.Session, rank, sites int) (*match.Rows, error) {
-	share, err := decodeParts[ring.Vec64](r.Rows, r.Top*len(r.Columns))
-	if err != nil {
-		return nil, errors.New("its shares of the rows are damaged")
-	}
-	at := func(c int) rss.Vec {
-		if rank < 1 || rank > r.Top {
-			return rss.Zero[ring.Vec64](1)
+	at := func(int) rss.Vec { return rss.Zero[ring.Vec64](1) }
+	if rank >= 1 && rank <= r.Top {
+		if len(r.Rows) == 0 {
+			return nil, fmt.Errorf("run %s is over here, and its shares of the rows are removed: ask for a new run", r.Job.Short())
 		}
-		return rss.Slice(s, share, c*r.Top+rank-1, c*r.Top+rank)
+		share, err := decodeParts[ring.Vec64](r.Rows, r.Top*len(r.Columns))
+		if err != nil {
+			return nil, errors.New("its shares of the rows are damaged")
+		}
+		at = func(c int) rss.Vec { return rss.Slice(s, share, c*r.Top+rank-1, c*r.Top+rank) }
 	}
 	var columns []match.Column
 	for c, name := range r.Columns[1:] {

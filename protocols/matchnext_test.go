@@ -46,6 +46,19 @@ func (k *partyRows) read(id job.Hash) *KeptRun {
 	return run
 }
 
+// endAt has the party end at a point of its writing, once.
+func (k *partyRows) endAt(point string) (ended *bool) {
+	ended = new(bool)
+	k.fail = func(at string) error {
+		if at == point && !*ended {
+			*ended = true
+			return errors.New("the process was killed")
+		}
+		return nil
+	}
+	return ended
+}
+
 func (k *partyRows) Keep(run *KeptRun) (Change, error) {
 	return onCommit(func() error { return k.write(run) }), nil
 }
@@ -252,6 +265,43 @@ func TestMatchNext(t *testing.T) {
 	r.isReplayed(run, ranks)
 }
 
+// TestMatchNextRemovesRows: a party that has told of the end of a run keeps no shares of its
+// rows, wherever another one was killed meanwhile, and tells of it again.
+func TestMatchNextRemovesRows(t *testing.T) {
+	r := kidneys(t, 40, 0)
+	kept := func(run job.Hash) (rows [3]int) {
+		for i := range rows {
+			rows[i] = len(r.rows[i].read(run).Rows)
+		}
+		return rows
+	}
+	for _, c := range []struct {
+		top, code int
+		status    string
+	}{{3, 0, "accepted"}, {1, 740, "exhausted"}} {
+		run := r.ranked(fmt.Sprintf(`{"donors":"donors","donor":"D02","top":%d,"reveal":"next"}`, c.top))
+		r.next(run, 1).succeed()
+		before := r.rows[1].read(run)
+		r.answer(r.offered(run, 1), run, 1, c.code)
+		r.rows[2].endAt("before shown")
+		r.next(run, 2).run()
+		if rows := kept(run); rows[0] != 0 || rows[1] != 0 || rows[2] == 0 {
+			t.Fatalf("%s: shares of rows are left, in bytes: %v", c.status, rows)
+		}
+		if end := r.next(run, 2).succeed(); end.Status != c.status {
+			t.Errorf("%+v", end)
+		}
+		if rows := kept(run); rows != [3]int{} {
+			t.Errorf("%s: shares of rows are left, in bytes: %v", c.status, rows)
+		}
+		if end := r.next(run, 2).succeed(); end.Status != c.status || r.offered(run, 2) >= 0 {
+			t.Errorf("%+v", end)
+		}
+		r.must(r.rows[1].write(before)) // an old copy: the answer has to be checked once more
+		r.next(run, 2).refused("run " + run.Short() + " is over here, and its shares of the rows are removed")
+	}
+}
+
 func lastOffer(r *registry, node int) *Offer { return r.runs[node].offers[len(r.runs[node].offers)-1] }
 
 // isReplayed replays a run of nextOfFive with the ranks that were revealed of it, and
@@ -369,7 +419,7 @@ func TestMatchNextIsTheOffices(t *testing.T) {
 	r.nextBy(run, 1, nil, r.to).refused("was asked for by another client")
 	r.next(job.Hash{1}, 1).refused("keeps no rows of run 0100000000000000")
 	r.next(r.match("match.rank", "kidney", `{"donors":"donors","donor":"D02","top":2}`).signed.ID(), 1).refused("keeps no rows of run")
-	r.next(run, 2).refused("has revealed 0 ranks of run " + run.Short() + ", so that rank 2 is not the next: ask for rank 1")
+	r.next(run, 2).refused("rank 2 of run " + run.Short() + " is not the next: ask for rank 1")
 	r.rows[1].runs[run] = nil
 	r.next(run, 1).refused("hospital-2 keeps no rows of run")
 }
@@ -386,17 +436,10 @@ func TestMatchNextRecovers(t *testing.T) {
 			run = r.ranked(nextOfFive)
 		}
 		for _, point := range []string{"before turning", "after turning", "before shown", "after shown"} {
-			ended := false
-			r.rows[party].fail = func(at string) error {
-				if at == point && !ended {
-					ended = true
-					return errors.New("the process was killed")
-				}
-				return nil
-			}
+			ended := r.rows[party].endAt(point)
 			tr := r.next(run, n)
 			tr.run()
-			if tr.errs[party] == nil || !ended {
+			if tr.errs[party] == nil || !*ended {
 				t.Fatalf("%s at party %d: %v", point, party, tr.errs)
 			}
 			if strings.HasSuffix(point, "turning") && len(tr.shares) > 0 {

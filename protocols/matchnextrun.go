@@ -194,7 +194,7 @@ func (w *work) inTurn(run *KeptRun, states []keptState) error {
 			return fmt.Errorf("%s has come to rank %d of run %s and another party to rank %d: it has restored an old copy; ask for a new run", w.roster.Parties[role], low, k.run.Short(), high)
 		}
 		if state.rank != n && state.rank != n-1 {
-			return fmt.Errorf("%s has revealed %d ranks of run %s, so that rank %d is not the next: ask for rank %d", w.roster.Parties[role], state.rank, k.run.Short(), n, low+1)
+			return fmt.Errorf("rank %d of run %s is not the next: ask for rank %d", n, k.run.Short(), low+1)
 		}
 		if state.facts != states[0].facts {
 			return fmt.Errorf("%s and %s keep different things of run %s: one of them has restored an old copy, or is cheating; ask for a new run", w.roster.Parties[0], w.roster.Parties[role], k.run.Short())
@@ -263,7 +263,9 @@ func (w *work) decideAnswer(s *mpc.Session, run *KeptRun, states []keptState, an
 		s.Fail(err)
 		return Answered{}
 	}
-	if answer.signed() {
+	// What all parties have written they have all checked, and may have no rows for.
+	written := !slices.ContainsFunc(states, func(state keptState) bool { return state.rank < k.sequence })
+	if answer.signed() && !written {
 		w.checkOffered(s.Step(stepOffered), run, answer)
 	}
 	return answer
@@ -365,11 +367,14 @@ func (w *work) turnTo(s *mpc.Session, opened OpenedRun, answer Answered) Change 
 // shownRow is the end of a row's revealing at a party.
 type shownRow struct{ opened OpenedRun }
 
-// Commit implements Change: from now on the time for an answer counts.
+// Commit implements Change: from now on the time for an answer counts. Of a run that is
+// over the rows go: all parties have written that it is.
 func (c *shownRow) Commit() error {
 	defer c.opened.Close()
 	run := *c.opened.Run()
-	run.Shown = time.Now().UTC()
+	if run.Shown = time.Now().UTC(); run.over() {
+		run.Rows = nil
+	}
 	return c.opened.Write(&run)
 }
 
