@@ -45,7 +45,7 @@ func (d *desk) decision(node string, a *job.Decision) error {
 	}
 	c := change{decision: a}
 	if !a.Accept {
-		c.events = []*api.Event{{State: o.state, Node: node, Phase: "rejected", Detail: job.Printable(a.Reason, maxDetail)}}
+		c.events = []*api.Event{{State: o.state, Node: node, Phase: "rejected", Detail: said(node, a.Reason)}}
 		return d.end(o, api.State_STATE_REJECTED, blame(node, a.Reason), c)
 	}
 	c.events = []*api.Event{{State: o.state, Node: node, Phase: "accepted"}}
@@ -164,7 +164,7 @@ func (d *desk) keepOutcome(out *outcome, forged error) error {
 	c := change{outcome: out}
 	if out.error != "" {
 		out.share = nil
-		c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "failed", Detail: job.Printable(out.error, maxDetail)}}
+		c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "failed", Detail: said(out.node, out.error)}}
 		return d.end(o, api.State_STATE_FAILED, blame(out.node, out.error), c)
 	}
 	c.events = []*api.Event{{State: o.state, Node: out.node, Phase: "done"}}

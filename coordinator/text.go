@@ -31,7 +31,13 @@ func blame(node, reason string) string {
 	if reason == "" {
 		reason = "gave no reason"
 	}
-	return fmt.Sprintf("%s: %s", node, job.Printable(reason, maxDetail))
+	return node + ": " + said(node, reason)
+}
+
+// said is what a node said, without its own name in front, with which what ends a session
+// begins: whoever prints it names the node.
+func said(node, text string) string {
+	return job.Printable(strings.TrimPrefix(text, node+": "), maxDetail)
 }
 
 // ahead says how many jobs came before.
