@@ -41,7 +41,7 @@ func addOffers(state string, run *protocols.MatchRun) error {
 		all = append(all, value)
 	}
 	last := &offers[len(offers)-1]
-	run.Result.Tables[0].Notes = append(run.Result.Tables[0].Notes, fmt.Sprintf("Rank %d is the latest that was revealed, %s.", last.Sequence, last.At.Local().Format(jobTime)))
+	run.Result.Tables[0].Notes = append(run.Result.Tables[0].Notes, fmt.Sprintf("The office has asked for rank %d last, %s.", last.Sequence, last.At.Local().Format(jobTime)))
 	if value, ok := run.Result.Value.(map[string]any); ok {
 		value["offers"] = all
 	}

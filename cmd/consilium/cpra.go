@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,16 +74,5 @@ func (o *cpraOptions) cpra(cmd *cobra.Command) error {
 		return err
 	}
 	args := map[string]any{protocols.ArgList: list, protocols.ArgHospital: o.hospital, protocols.ArgCandidate: o.candidate}
-	if o.day != "" {
-		args[protocols.ArgDay] = o.day
-	}
-	file, err := protocols.MatchFile(r, protocols.MatchCPRA, panel, args, time.Now())
-	if err != nil {
-		return err
-	}
-	prepared, err := prepare(c, file, o.timeout)
-	if err != nil {
-		return err
-	}
-	return o.ask(cmd, c, prepared)
+	return o.askMatch(cmd, c, protocols.MatchCPRA, panel, o.day, args)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,16 +67,5 @@ func (o *exchangeOptions) exchange(cmd *cobra.Command) error {
 	if o.mode != "" {
 		args["mode"] = o.mode
 	}
-	if o.day != "" {
-		args[protocols.ArgDay] = o.day
-	}
-	file, err := protocols.MatchFile(r, protocols.MatchExchange, list, args, time.Now())
-	if err != nil {
-		return err
-	}
-	prepared, err := prepare(c, file, o.timeout)
-	if err != nil {
-		return err
-	}
-	return o.ask(cmd, c, prepared)
+	return o.askMatch(cmd, c, protocols.MatchExchange, list, o.day, args)
 }

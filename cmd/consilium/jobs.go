@@ -118,6 +118,15 @@ with 0 only when a result was opened, whatever its status.`,
 	return cmd
 }
 
+// findStored finds a job that was signed here by the first digits of its id.
+func findStored(c *client.Client, prefix string) (*client.Stored, error) {
+	id, err := c.FindStored(prefix)
+	if err != nil {
+		return nil, err
+	}
+	return c.Stored(id)
+}
+
 // showJob prints a job and its result, to which more adds something, if it is not nil.
 func showJob(cmd *cobra.Command, dir, prefix string, f *format, more func(*client.Client, *client.Conn, *client.Stored, *protocols.Result) error) error {
 	if err := f.check(); err != nil {
@@ -127,14 +136,11 @@ func showJob(cmd *cobra.Command, dir, prefix string, f *format, more func(*clien
 	if err != nil {
 		return err
 	}
-	id, err := c.FindStored(prefix)
+	stored, err := findStored(c, prefix)
 	if err != nil {
 		return err
 	}
-	stored, err := c.Stored(id)
-	if err != nil {
-		return err
-	}
+	id := stored.ID
 	if err := f.checkPlot(stored.Job); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"consilium/client"
 	"consilium/client/render"
 	"consilium/job"
 	"consilium/node"
@@ -102,7 +103,7 @@ func (o *matchOptions) rank(cmd *cobra.Command) error {
 	}
 	args := map[string]any{protocols.ArgDonor: o.donor}
 	policy := ""
-	if d, ok := r.Dataset(o.list); ok {
+	if d, ok := r.Dataset(o.list); ok && d.List.Side == job.Candidates { // of others the plan says what they are
 		policy = d.List.Policy
 	}
 	if args[protocols.ArgDonors], err = onlyList(r, "--donors", o.donors, job.Donors, policy); err != nil {
@@ -117,21 +118,22 @@ func (o *matchOptions) rank(cmd *cobra.Command) error {
 	if o.all {
 		args["all"] = true
 	}
-	if o.day != "" {
-		args[protocols.ArgDay] = o.day
-	}
 	if o.reveal != "" {
 		args[protocols.ArgReveal] = o.reveal
 	}
-	file, err := protocols.MatchFile(r, protocols.MatchRank, o.list, args, time.Now())
+	return o.askMatch(cmd, c, protocols.MatchRank, o.list, o.day, args)
+}
+
+// askMatch asks for a match of a list, to whose day dates count if one is given, or today.
+func (o *runOptions) askMatch(cmd *cobra.Command, c *client.Client, analysis, list, day string, args map[string]any) error {
+	if day != "" {
+		args[protocols.ArgDay] = day
+	}
+	file, err := protocols.MatchFile(c.Roster().Roster, analysis, list, args, time.Now())
 	if err != nil {
 		return err
 	}
-	prepared, err := prepare(c, file, o.timeout)
-	if err != nil {
-		return err
-	}
-	return o.ask(cmd, c, prepared)
+	return o.askFile(cmd, c, file)
 }
 
 // onlyList is the list that a flag names or, where it names none, the only one of that
@@ -245,14 +247,11 @@ func replayMatch(cmd *cobra.Command, dir, prefix string, inputs []string) error 
 		return err
 	}
 	defer conn.Close()
-	id, err := c.FindStored(prefix)
+	stored, err := findStored(c, prefix)
 	if err != nil {
 		return err
 	}
-	stored, err := c.Stored(id)
-	if err != nil {
-		return err
-	}
+	id := stored.ID
 	var runs []*protocols.MatchRun
 	for _, state := range inputs {
 		run, err := node.ReadMatch(state, id.String())

@@ -53,14 +53,11 @@ func (o *nextOptions) next(cmd *cobra.Command, prefix string) error {
 		return err
 	}
 	defer conn.Close()
-	id, err := c.FindStored(prefix)
+	stored, err := findStored(c, prefix)
 	if err != nil {
 		return err
 	}
-	stored, err := c.Stored(id)
-	if err != nil {
-		return err
-	}
+	id := stored.ID
 	if !oneByOne(stored) {
 		return fmt.Errorf("job %s is no match run with --reveal next: it has no next rank", id.Short())
 	}
@@ -78,11 +75,7 @@ func (o *nextOptions) next(cmd *cobra.Command, prefix string) error {
 	if err != nil {
 		return err
 	}
-	prepared, err := prepare(c, file, o.timeout)
-	if err != nil {
-		return err
-	}
-	return o.ask(cmd, c, prepared)
+	return o.askFile(cmd, c, file)
 }
 
 // oneByOne tells whether a job is a run whose ranks are revealed one at a time.

@@ -165,7 +165,7 @@ func TestMatchOneRankAtATime(t *testing.T) {
 	}
 	for k := 1; k <= 4; k++ {
 		stdout, stderr, code := program(t, "match", "show", run[:8], "--state", w.state(k))
-		if _, offered := seen[localnet.NodeName(k)]; code != 0 || strings.Contains(stdout, "Answer:") != offered || !strings.Contains(stdout, "Rank 4 is the latest") {
+		if _, offered := seen[localnet.NodeName(k)]; code != 0 || strings.Contains(stdout, "Answer:") != offered || !strings.Contains(stdout, "asked for rank 4 last") {
 			t.Errorf("hospital %d: exit code %d: %s%s", k, code, stdout, stderr)
 		}
 	}

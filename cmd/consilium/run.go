@@ -197,6 +197,15 @@ func runJob(cmd *cobra.Command, o *runOptions, path string) error {
 	return o.ask(cmd, c, prepared)
 }
 
+// askFile asks what a job file says.
+func (o *runOptions) askFile(cmd *cobra.Command, c *client.Client, file *job.File) error {
+	prepared, err := prepare(c, file, o.timeout)
+	if err != nil {
+		return err
+	}
+	return o.ask(cmd, c, prepared)
+}
+
 // ask says what a job reveals, signs it, waits for the result and shows it.
 func (o *runOptions) ask(cmd *cobra.Command, c *client.Client, prepared *client.Prepared) error {
 	if err := o.format.checkPlot(prepared.Job()); err != nil {
