@@ -39,12 +39,7 @@ func (state matchRuns) KeepOffer(o *protocols.Offer) (protocols.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := rankPath(string(state), offerWord, o.Run, o.Sequence)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	c := &matchChange{path: path, written: path + newSuffix}
-	return c, job.WriteFile(c.written, append(b, '\n'), 0o600)
+	return writeNew(rankPath(string(state), offerWord, o.Run, o.Sequence), append(b, '\n'))
 }
 
 // siteRuns is protocols.MatchRuns at a running node.

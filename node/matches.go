@@ -36,16 +36,29 @@ func (state matchRuns) Keep(run *protocols.MatchRun) (protocols.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := matchPath(string(state), run.Job)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	c := &matchChange{path: path, written: path + newSuffix}
-	return c, job.WriteFile(c.written, append(b, '\n'), 0o600)
+	return writeNew(matchPath(string(state), run.Job), append(b, '\n'))
 }
 
 // matchChange is a run that is written and not yet in force.
 type matchChange struct{ path, written string }
+
+// writeNew writes what will be in force at a path, in a folder of the state directory that
+// it makes if need be.
+func writeNew(path string, content []byte) (protocols.Change, error) {
+	dir := filepath.Dir(path)
+	c := &matchChange{path: path, written: path + newSuffix}
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = job.SyncDir(filepath.Dir(dir))
+	}
+	if err == nil {
+		err = job.WriteFile(c.written, content, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
 
 // Commit implements protocols.Change.
 func (c *matchChange) Commit() error {
@@ -76,7 +89,7 @@ func findMatch(state, prefix string) (job.Hash, error) {
 	}
 	ids, err := MatchRuns(state)
 	if err != nil {
-		return job.Hash{}, err
+		return job.Hash{}, fmt.Errorf("%w; name a node's state directory, or a folder with a copy of its matches", err)
 	}
 	found := slices.DeleteFunc(ids, func(id job.Hash) bool { return !strings.HasPrefix(id.String(), prefix) })
 	switch len(found) {
@@ -111,7 +124,8 @@ func readMatch(state string, id job.Hash) (*protocols.MatchRun, error) {
 func MatchRuns(state string) ([]job.Hash, error) {
 	entries, err := os.ReadDir(filepath.Join(state, matchesDir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		_, err = os.Stat(state) // a site that took part in none has no folder of them
+		return nil, err
 	}
 	var ids []job.Hash
 	for _, e := range entries {

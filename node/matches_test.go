@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,6 +24,9 @@ func someRun(first byte) *protocols.MatchRun {
 func TestMatchRunIsKept(t *testing.T) {
 	state := t.TempDir()
 	if _, err := ReadMatch(state, "0901"); err == nil || !strings.Contains(err.Error(), "keeps no match run") {
+		t.Error(err)
+	}
+	if _, err := ReadMatch(filepath.Join(state, "none"), "0901"); err == nil || !strings.Contains(err.Error(), "no such file or directory; name a node's state directory") {
 		t.Error(err)
 	}
 	for _, first := range []byte{9, 10, 0} {

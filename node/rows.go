@@ -111,18 +111,14 @@ func (s *rowStore) decode(content []byte) (*protocols.KeptRun, error) {
 // name, under which nobody finds it.
 func (s *rowStore) Keep(run *protocols.KeptRun) (protocols.Change, error) {
 	content, err := s.encode(run)
+	var change protocols.Change
 	if err == nil {
-		err = errors.Join(os.MkdirAll(s.dir, 0o700), job.SyncDir(filepath.Dir(s.dir)))
-	}
-	path := s.path(run.Job)
-	c := &matchChange{path: path, written: path + newSuffix}
-	if err == nil {
-		err = job.WriteFile(c.written, content, 0o600)
+		change, err = writeNew(s.path(run.Job), content)
 	}
 	if err != nil {
 		return nil, s.trouble("cannot be written", run.Job, err)
 	}
-	return c, nil
+	return change, nil
 }
 
 // Open implements protocols.KeptRows.
