@@ -86,6 +86,7 @@ func TestListIsRefused(t *testing.T) {
 	for _, c := range []struct{ rows, told, logged string }{
 		{oneLiver + strings.Replace(nextLiver, "A", "Q", 1), "its file for dataset liver does not fit the policy", "row 2, column abo"},
 		{oneLiver + strings.Replace(nextLiver, "2024", "2094", 1), "does not fit the policy", "row 2, column waiting_since: the date lies after the day"},
+		{strings.Replace(oneLiver, ",O,", ",Q,", 1) + strings.Replace(nextLiver, ",A,", ",Q,", 1), "does not fit the policy", "; row 2, column abo"},
 		{strings.Repeat(oneLiver, 2), "does not fit the policy", "the id of row 1 once more"},
 		{oneLiver + nextLiver + strings.Replace(nextLiver, "8", "9", 1) + strings.Replace(nextLiver, "8", "10", 1), "cannot be used", "4 rows and the roster declares 3"},
 	} {

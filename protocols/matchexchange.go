@@ -317,8 +317,8 @@ func pairsValue(rows []map[string]any) []any {
 }
 
 // finishSite implements matchKind.
-func (k *exchanging) finishSite(p *Plan, _ *MatchRun, opened Opened) (*Result, error) {
-	if twice := duplicatesIn(opened); twice != nil {
+func (k *exchanging) finishSite(p *Plan, run *MatchRun, opened Opened) (*Result, error) {
+	if twice := duplicatesIn(run, opened); twice != nil {
 		return twice, nil
 	}
 	rows, err := k.read(k.rows, opened)
@@ -333,13 +333,13 @@ func (k *exchanging) finishSite(p *Plan, _ *MatchRun, opened Opened) (*Result, e
 }
 
 // duplicatesIn tells a site which of its rows are on the list more than once, or is nil.
-func duplicatesIn(opened Opened) *Result {
-	t := Table{Title: "Own rows that are on the list more than once", Header: []string{"Row"}}
+func duplicatesIn(run *MatchRun, opened Opened) *Result {
+	t := Table{Title: "Own rows that are on the list more than once", Header: []string{"Row", "Id"}}
 	var rows []any
 	for i, x := range opened[outputDuplicates] {
 		if x.Sign() != 0 {
 			rows = append(rows, int64(i)+1)
-			t.Rows = append(t.Rows, []string{fmt.Sprint(i + 1)})
+			t.Rows = append(t.Rows, []string{fmt.Sprint(i + 1), run.label(i)})
 		}
 	}
 	if rows == nil {

@@ -409,8 +409,8 @@ func rowsValue(rows []rankedRow) []any {
 }
 
 // finishSite implements matchKind.
-func (k *rankRun) finishSite(p *Plan, _ *MatchRun, opened Opened) (*Result, error) {
-	if twice := duplicatesIn(opened); twice != nil {
+func (k *rankRun) finishSite(p *Plan, run *MatchRun, opened Opened) (*Result, error) {
+	if twice := duplicatesIn(run, opened); twice != nil {
 		return twice, nil
 	}
 	if k.next {

@@ -328,6 +328,8 @@ func TestMatchRankFindsDuplicates(t *testing.T) {
 			}
 		} else if got := fmt.Sprint(told.Value.(map[string]any)["duplicates"]); told.Status != "duplicates" || got != want {
 			t.Errorf("hospital %d was told %s, want %s", node+1, got, want)
+		} else if got := told.Tables[0].Rows; len(got) != 1 || got[0][1] != strings.Split(first[3], ",")[0] {
+			t.Errorf("hospital %d was told of rows %v", node+1, got)
 		}
 	}
 }

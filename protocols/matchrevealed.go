@@ -45,7 +45,7 @@ func (p *Plan) AddRanks(result *Result, ranks []Revealed) {
 		all = append(all, r.Result.Value)
 	}
 	result.Value.(map[string]any)["ranks"] = all // of every match
-	if len(ranks) > 0 {
+	if len(ranks) > 0 && len(rowsTold(ranks[0].Result)) > 0 {
 		result.Tables = append(result.Tables, p.ranksTable(ranks))
 	}
 }

@@ -54,6 +54,16 @@ type MatchInput struct {
 	Text   string
 }
 
+// label is what the site calls a candidate's row of the list that is matched, from 0.
+func (r *MatchRun) label(row int) string {
+	for _, in := range r.Inputs {
+		if in.List == r.Dataset && in.Side == job.Candidates && row < len(in.Labels) {
+			return in.Labels[row]
+		}
+	}
+	return ""
+}
+
 // MatchRuns is where a site keeps the runs of its matches.
 type MatchRuns interface {
 	// Keep writes what this node keeps of a run. It is durable from Commit on.

@@ -132,6 +132,8 @@ func TestMatchRankOfDuplicates(t *testing.T) {
 	if status != "duplicates" || len(rows) > 0 {
 		t.Errorf("%s: %v", status, rows)
 	}
+	next, _, _ := w.matched("--donor", "D3", "--reveal", "next")
+	wantRefused(t, []string{"match", "next", next, "--yes", "--client", w.layout.ClientDir()}, "run "+next[:16]+" has no further rank: candidates are on the list more than once")
 	for k, want := range map[int]string{1: "on the list more than once", 2: "No own candidate", 5: "on the list more than once"} {
 		if stdout, stderr, code := program(t, "match", "show", run, "--state", w.state(k)); code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("hospital %d: exit code %d: %s%s", k, code, stdout, stderr)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -62,20 +63,33 @@ func (o *nextOptions) next(cmd *cobra.Command, prefix string) error {
 		return fmt.Errorf("job %s is no match run with --reveal next: it has no next rank", id.Short())
 	}
 	if o.rank == 0 {
-		ranks, err := conn.Ranks(cmd.Context(), id)
-		if err != nil {
+		if o.rank, err = nextRank(cmd.Context(), conn, stored); err != nil {
 			return err
 		}
-		if n := len(ranks); n > 0 && ranks[n-1].Result.Status != "ok" {
-			return fmt.Errorf("run %s goes on no more: %s", id.Short(), ranks[n-1].Result.Reason)
-		}
-		o.rank = len(ranks) + 1
 	}
 	file, err := protocols.NextFile(c.Roster().Roster, stored.Job.Dataset, id, o.rank)
 	if err != nil {
 		return err
 	}
 	return o.askFile(cmd, c, file)
+}
+
+// nextRank is the one after those that were revealed of a run that goes on.
+func nextRank(ctx context.Context, conn *client.Conn, stored *client.Stored) (int, error) {
+	ranks, err := conn.Ranks(ctx, stored.ID)
+	if err != nil {
+		return 0, err
+	}
+	var last *protocols.Result
+	if n := len(ranks); n > 0 {
+		last = ranks[n-1].Result
+	} else if last, err = conn.Result(ctx, stored.Signed); err != nil {
+		return 0, err
+	}
+	if last.Status != "ok" {
+		return 0, fmt.Errorf("run %s has no further rank: %s", stored.ID.Short(), last.Reason)
+	}
+	return len(ranks) + 1, nil
 }
 
 // oneByOne tells whether a job is a run whose ranks are revealed one at a time.

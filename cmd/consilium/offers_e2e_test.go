@@ -154,7 +154,7 @@ func TestMatchOneRankAtATime(t *testing.T) {
 	if again := w.next(run, "--rank", "4"); again.Status != "accepted" {
 		t.Errorf("%+v", again)
 	}
-	wantRefused(t, append([]string{"match", "next", run[:8], "--yes"}, client...), "goes on no more: Rank 3 was accepted by")
+	wantRefused(t, append([]string{"match", "next", run[:8], "--yes"}, client...), "has no further rank: Rank 3 was accepted by")
 	wantRefused(t, append([]string{"match", "next", run[:8], "--rank", "5", "--yes"}, client...), "rank 3 of run "+run[:16]+" was accepted: the run has ended")
 
 	stdout, stderr, code := program(t, append([]string{"match", "show", run[:8]}, client...)...)
