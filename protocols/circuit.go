@@ -28,7 +28,7 @@ func (p *Plan) circuit(stored []mhe.Column) (mhe.Circuit, error) {
 		}
 		for _, name := range slices.Concat(s.Terms...) {
 			if _, ok := c.values[name]; !ok {
-				return nil, fmt.Errorf("column %q is not deposited: deposit it, or leave out stored", name)
+				return nil, fmt.Errorf("column %q is not deposited: deposit it, or %s", name, p.unstored())
 			}
 		}
 		for _, t := range s.Terms {
@@ -154,9 +154,47 @@ func (c *cover) search(rest *big.Int, n int) ([]string, bool) {
 
 // hint says which filter would do for every sum.
 func (c *cover) hint() error {
+	return fmt.Errorf("no product of few deposited filters selects exactly the rows that count; %s, or deposit the filter %s", c.plan.unstored(), c.filter())
+}
+
+// filter is the one that does for every sum of the summary.
+func (c *cover) filter() string {
 	text := strings.Join(c.conditions, " AND ")
 	if predicate, err := job.ParsePredicate(text, &c.plan.Dataset.Schema); err == nil {
 		text = job.Canonical(predicate, &c.plan.Dataset.Schema)
 	}
-	return fmt.Errorf("no product of few deposited filters selects exactly the rows that count; leave out stored, or deposit the filter %s", text)
+	return text
+}
+
+// unstored says how to ask the same of the sites' files.
+func (p *Plan) unstored() string {
+	if p.Engine == job.EngineMixed {
+		return "leave out stored and take engine: shares"
+	}
+	return "leave out stored"
+}
+
+// Needs returns columns and filters that suffice, once they are deposited, for a job on
+// what is stored under encryption.
+func (p *Plan) Needs() (columns, filters []string, err error) {
+	for _, s := range p.Summaries {
+		columns = append(columns, slices.Concat(s.Complete, slices.Concat(s.Terms...))...)
+	}
+	slices.Sort(columns)
+	columns = slices.Compact(columns)
+	stored := []mhe.Column{{Name: thereIsARow}}
+	for _, name := range columns {
+		stored = append(stored, mhe.Column{Name: job.Identifier(name)}, mhe.Column{Name: job.Present(name)})
+	}
+	for _, s := range p.Summaries {
+		c, err := p.newCover(stored, s.Complete)
+		if err != nil {
+			return nil, nil, err
+		}
+		if slices.ContainsFunc(s.Terms, func(t job.Term) bool { _, err := c.product(t); return err != nil }) {
+			filters = append(filters, c.filter())
+			stored = append(stored, mhe.Column{Name: c.filter()})
+		}
+	}
+	return columns, filters, nil
 }

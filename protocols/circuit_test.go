@@ -214,3 +214,35 @@ func TestSupplyIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNeeds: what a plan asks to have deposited suffices for its circuit, and is not
+// more than that.
+func TestNeeds(t *testing.T) {
+	v := wardVaults(t, fiveWardLines()...)
+	for _, c := range []struct {
+		a                ask
+		columns, filters []string
+	}{
+		{wardMoments, []string{"age"}, nil},
+		{ask{"ward", "describe", "sex = 'f' AND grade > 1", `{"columns":["age","dose"]}`}, []string{"age", "dose"}, []string{"grade > 1 AND sex = 'f'"}},
+		{ask{"ward", "correlation", "", `{"columns":["age","dose"]}`}, []string{"age", "dose"}, nil},
+		{ask{"ward", "linear", "sex = 'f'", `{"outcome":"age","covariates":["dose"]}`}, []string{"age", "dose"}, []string{"age IS NOT NULL AND dose IS NOT NULL AND sex = 'f'"}},
+	} {
+		p, err := PlanJob(v.jobOn(c.a, stored(hospitals(2, 4)...)), v.roster.Roster)
+		v.must(err)
+		columns, filters, err := p.Needs()
+		v.must(err)
+		if !slices.Equal(columns, c.columns) || !slices.Equal(filters, c.filters) {
+			t.Errorf("%v needs %q and %q", c.a, columns, filters)
+		}
+		args := map[string]any{"columns": columns}
+		if len(filters) > 0 {
+			args["filters"] = filters
+		}
+		deposit, err := PlanJob(v.jobOn(wardDeposit, func(j *job.Job) { j.Args = args }), v.roster.Roster)
+		v.must(err)
+		if _, err := p.circuit(deposit.Detail.(*deposited).columnsOf()); err != nil {
+			t.Errorf("%v: %v", c.a, err)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (p *Plan) sumsSuffice() error {
 		if len(s.Groups) > 0 || slices.ContainsFunc(s.Terms, func(t job.Term) bool { return len(t) > storedTerm }) {
 			return &Unsupported{
 				What: fmt.Sprintf("%s by groups, or over more than its columns' products in pairs, of what is stored", p.Analysis),
-				Hint: "one group at a time can be asked for by where, if it is deposited as a filter; or leave out stored",
+				Hint: "one group at a time can be asked for by where, if it is deposited as a filter; or " + p.unstored(),
 			}
 		}
 	}

@@ -36,6 +36,9 @@ With --deposited every dataset is deposited as shares with the three parties fir
 then all data files are removed, all other nodes killed, and the cases run on what the
 parties keep.
 
+With --engine mixed the sites of every dataset deposit it encrypted first, as much of it
+as the cases need; what sums of stored columns do not suffice for is skipped.
+
 PART: all fields that are there agree, the absent ones are named. SKIP: this
 version lacks the analysis, an argument or the engine. max-error is the largest
 relative error of a number. The exit code is 0 when nothing failed; with
@@ -43,6 +46,7 @@ relative error of a number. The exit code is 0 when nothing failed; with
 		Example: `  consilium verify testdata/reference
   consilium verify testdata/reference --only frequency-
   consilium verify testdata/reference --engine mhe
+  consilium verify testdata/reference --engine mixed
   consilium verify testdata/reference --source postgres
   consilium verify testdata/reference --deposited
   consilium verify testdata/organ/examples`,
@@ -73,7 +77,7 @@ relative error of a number. The exit code is 0 when nothing failed; with
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares or mhe (default: the job's choice)")
+	f.StringVar(&o.Engine, "engine", "", "engine to ask for: shares, mhe or mixed (default: the job's choice)")
 	f.StringVar(&o.Only, "only", "", "run only the cases whose id begins with this")
 	f.StringVar(&o.Source, "source", "", "put the hospitals' data there first: "+strings.Join(verify.Sources(), ", "))
 	f.BoolVar(&o.Deposited, "deposited", false, "run the cases on deposited shares, all sites stopped and their files removed")

@@ -105,10 +105,15 @@ func runCases(ctx context.Context, o Options, f *Folder, cases []Case, t *Totals
 				return nil, err
 			}
 		}
-		return create(ctx, filepath.Join(dir, "study"), f, place)
+		return create(ctx, filepath.Join(dir, "study"), f, place, vaultFor(o.Engine))
 	}
 	return inStudy(ctx, o, create, func(s *study) error {
-		s.engine, s.stored = o.Engine, o.Deposited
+		s.engine, s.stored = o.Engine, o.Deposited || o.Engine == job.EngineMixed
+		if o.Engine == job.EngineMixed {
+			if err := s.encrypt(ctx, cases, o.Log); err != nil {
+				return err
+			}
+		}
 		if o.Deposited {
 			if err := s.deposit(ctx, cases, o.Log); err != nil {
 				return err
@@ -164,7 +169,7 @@ func inStudy(ctx context.Context, o Options, create func(dir string) (*localnet.
 
 // create makes the study: schemas from all files of a dataset together, node K
 // holding hospital-K of each, parties the first three nodes.
-func create(ctx context.Context, dir string, f *Folder, place *place) (*localnet.Layout, error) {
+func create(ctx context.Context, dir string, f *Folder, place *place, vault func(*job.Dataset) job.Vault) (*localnet.Layout, error) {
 	study := &setup.StudyFile{
 		Study:      "verify",
 		Parties:    []string{localnet.NodeName(1), localnet.NodeName(2), localnet.NodeName(3)},
@@ -181,6 +186,7 @@ func create(ctx context.Context, dir string, f *Folder, place *place) (*localnet
 		if err != nil {
 			return nil, fmt.Errorf("dataset %s: %w", name, err)
 		}
+		dataset.Vault = vault(dataset)
 		study.Datasets = append(study.Datasets, *dataset)
 		files[name] = make(map[string]string)
 		for k, path := range f.Files[name] {
@@ -256,9 +262,7 @@ func (s *study) runCase(ctx context.Context, k Case) outcome {
 	defer cancel()
 	o := outcome{id: k.ID}
 	begin := time.Now()
-	value, err := s.answer(ctx, &job.File{
-		Study: "verify", Dataset: k.Dataset, Analysis: k.Analysis, Where: k.Where, Args: k.Args, Engine: s.engine, Stored: s.stored,
-	})
+	value, err := s.answer(ctx, s.file(k))
 	o.seconds = time.Since(begin).Seconds()
 	var unsupported *protocols.Unsupported
 	switch {
@@ -280,6 +284,13 @@ func (s *study) runCase(ctx context.Context, k Case) outcome {
 		o.word = pass
 	}
 	return o
+}
+
+// file is the job of a case.
+func (s *study) file(k Case) *job.File {
+	return &job.File{
+		Study: "verify", Dataset: k.Dataset, Analysis: k.Analysis, Where: k.Where, Args: k.Args, Engine: s.engine, Stored: s.stored,
+	}
 }
 
 // answer takes one job through client, coordinator and nodes.
