@@ -117,6 +117,9 @@ func (n *keeping) takesPart(node string) bool {
 // checkStored is CheckVault for a stored job.
 func (n *keeping) checkStored() error {
 	stored, err := n.vault.Deposit()
+	if errors.Is(err, ErrNoDeposit) && !n.isSite() {
+		return n.notNeeded()
+	}
 	if err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (n *keeping) checkStored() error {
 		return err
 	}
 	if !n.isSite() && !slices.Contains(h.At, n.self) {
-		return fmt.Errorf("%s holds no rows of dataset %s and keeps none of its ciphertexts: leave it out of nodes", n.self, n.plan.Dataset.Name)
+		return n.notNeeded()
 	}
 	if !slices.ContainsFunc(h.At, n.takesPart) {
 		return fmt.Errorf("the deposit is kept at %s, and none of them takes part in the job: name one under nodes", strings.Join(h.At, ", "))
@@ -153,6 +156,11 @@ func (n *keeping) checkStored() error {
 		return fmt.Errorf("ciphertexts to open: %d, left: %d: %w; run consilium rekey and deposit", need, left, mhe.ErrSpent)
 	}
 	return nil
+}
+
+// notNeeded says that a job on what is deposited should not name this node.
+func (n *keeping) notNeeded() error {
+	return fmt.Errorf("%s holds no rows of dataset %s and keeps none of its ciphertexts: leave it out of nodes", n.self, n.plan.Dataset.Name)
 }
 
 // mostSupply caps the ciphertexts, in bytes, that a site which answers has in memory.

@@ -426,7 +426,7 @@ func TestCheckVault(t *testing.T) {
 		say(wardMoments, answered, node, "")
 	}
 	say(wardMoments, stored(hospitals(1, 2, 5)...), 0, "")
-	say(wardMoments, stored(hospitals(2, 3, 4)...), 2, "run consilium deposit first")
+	say(wardMoments, stored(hospitals(2, 3, 4)...), 2, "leave it out of nodes")
 	say(wardMoments, stored(hospitals(2, 5)...), 1, "the deposit is kept at hospital-1, hospital-4, and none of them takes part")
 	say(ask{"ward", "describe", "", `{"columns":["grade"]}`}, answered, 1, `column "grade" is not deposited`)
 	say(ask{"ward", "describe", "sex = 'm'", `{"columns":["age"]}`}, answered, 1, "deposit the filter sex = 'm'")

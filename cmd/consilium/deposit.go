@@ -28,7 +28,13 @@ func (o *custody) ask(cmd *cobra.Command, analysis, dataset string, args map[str
 	if err := o.check(); err != nil {
 		return err
 	}
-	if o.engine != job.EngineMHE && o.engine != job.EngineShares {
+	switch o.engine {
+	case job.EngineMHE, job.EngineShares:
+	case "":
+		return errors.New("datasets are kept under engine shares or mhe: add --engine shares, or --engine mhe")
+	case job.EngineMixed:
+		return errors.New("engine mixed asks what is kept under engine mhe: say --engine mhe")
+	default:
 		return fmt.Errorf("--engine is %q; datasets are kept under engine shares or mhe: add --engine shares, or --engine mhe", o.engine)
 	}
 	c, err := loadClient(o.client)

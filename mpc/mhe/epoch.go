@@ -18,10 +18,10 @@ import (
 )
 
 // Epoch is what a site has of a collective key that encrypted datasets are kept under:
-// the public key, the keys that products and folding need, and its piece of the secret. It is made
-// once by all holders together, lasts until as many ciphertexts were opened as it was
-// made for, and is then followed by another, to which data are encrypted afresh. It
-// prints as its number alone.
+// the public key, the keys that products and folding need, and its piece of the secret.
+// It is made once by all holders together, lasts until as many ciphertexts were opened
+// as it was made for, and is then followed by another, to which data are encrypted
+// afresh. It prints as its number alone.
 type Epoch struct {
 	ID       [sha256.Size]byte // a hash of all that made it, the same at every holder
 	Quorum   *Quorum
@@ -57,8 +57,8 @@ func newEpoch(q *Quorum, bits, openings int) (*Epoch, error) {
 
 // MakeEpoch makes the keys of an epoch among all holders of the quorum, for sums below
 // 2^bits and so many openings. Steps below s: the reference, the public key, two
-// rounds for the key of products, the keys of turns, the dealing of pieces, an echo. It returns nil when
-// the session has failed.
+// rounds for the key of products, the keys of turns, the dealing of pieces, an echo. It
+// returns nil when the session has failed.
 func MakeEpoch(s *mpc.Session, q *Quorum, bits, openings int) *Epoch {
 	e, err := newEpoch(q, bits, openings)
 	if err != nil {
@@ -114,8 +114,8 @@ const (
 	firstEpoch = "consilium mhe epoch v1\x00"
 )
 
-// errOldEpoch says that a key cannot answer any more.
-var errOldEpoch = errors.New("it was made by an earlier version of this program, and lacks keys that sums of stored columns need now: run consilium rekey, then consilium deposit")
+// ErrOldEpoch says that a key cannot answer any more.
+var ErrOldEpoch = errors.New("it was made by an earlier version of this program, and lacks keys that sums of stored columns need now: run consilium rekey, then consilium deposit")
 
 // Limits of numbers in files: beyond all that can be, and far from overflow.
 const (
@@ -215,7 +215,7 @@ func LoadEpoch(path string, by age.Identity) (*Epoch, error) {
 // the length that follows, reduced, and nothing else.
 func parseEpoch(content []byte) (*Epoch, error) {
 	if bytes.HasPrefix(content, []byte(firstEpoch)) {
-		return nil, errOldEpoch
+		return nil, ErrOldEpoch
 	}
 	r := &reader{rest: content}
 	r.magic(epochMagic)

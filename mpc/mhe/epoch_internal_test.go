@@ -261,7 +261,7 @@ func FuzzEpoch(f *testing.F) {
 		w.number(x)
 	}
 	old := slices.Concat([]byte(firstEpoch), w[len(epochMagic):])
-	if _, err := parseEpoch(old); !errors.Is(err, errOldEpoch) {
+	if _, err := parseEpoch(old); !errors.Is(err, ErrOldEpoch) {
 		f.Errorf("an epoch of the first form: %v", err)
 	}
 	for _, seed := range [][]byte{nil, w, w[:len(w)-1], append(w[:len(w):len(w)], make([]byte, 100)...), []byte(epochMagic), old} {

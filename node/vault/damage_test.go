@@ -218,3 +218,26 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 		t.Errorf("%d keys: %v", seen, err)
 	}
 }
+
+// TestKeysOfAnEarlierVersion: who asks is told what mends a key file of the first form,
+// and a new key takes its place.
+func TestKeysOfAnEarlierVersion(t *testing.T) {
+	made, h := theEpochs(t), newHome(t, hospitals[0])
+	v := h.open(t)
+	keepEpoch(t, v, made[0][0])
+	old, err := h.Key.Wrap([]byte("consilium mhe epoch v1\x00 and what followed"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(h.Dir, "lung", epochName(made[0][0]), keyFile), old, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = h.open(t)
+	if _, _, err := v.Epoch(); err == nil || !h.clear(err) || !strings.Contains(err.Error(), "earlier version") || !strings.Contains(err.Error(), "run consilium rekey") {
+		t.Errorf("an epoch of the first form: %v", err)
+	}
+	keepEpoch(t, v, made[1][0])
+	if e, _, err := v.Epoch(); err != nil || e.ID != made[1][0].ID {
+		t.Errorf("the epoch after it: %v, %v", e, err)
+	}
+}

@@ -124,7 +124,11 @@ func (v *Vault) loadEpoch(id job.Hash) *epoch {
 		e.budget, err = mhe.LoadBudget(filepath.Join(e.path, budgetFile), key)
 		key.Erase()
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, mhe.ErrOldEpoch): // which tells nothing of the disk, and whoever asks can mend it
+		e.err = fmt.Errorf("its key epoch %s: %w", id.Short(), mhe.ErrOldEpoch)
+		v.log.Error("the vault has a key that cannot answer any more", "error", line(e.err))
+	case err != nil:
 		e.err = v.trouble("cannot read the key epoch "+id.Short(),
 			fmt.Errorf("%w; if vault_key names another file than then, name that one; otherwise this piece of the key is lost: have the sites rekey and deposit anew", err))
 	}
