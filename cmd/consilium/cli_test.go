@@ -282,15 +282,19 @@ func TestVerify(t *testing.T) {
 		t.Errorf("--deposited: exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
 	}
 	wantRefused(t, []string{"verify", filepath.Join("..", "..", "testdata", "reference"), "--deposited", "--engine", "mhe"}, "--deposited", "engine shares")
-	for only, words := range map[string][]string{
-		"frequency":      {"PASS frequency-abo ", "PASS frequency-abo-by-event", "2 passed, 0 partial, 0 failed, 0 skipped\n"},
-		"describe-lung":  {"PART describe-lung", "absent: age.max, age.median, age.min, age.q25, age.q75, ", "0 passed, 1 partial, 0 failed, 0 skipped\n"},
-		"cox-lung-efron": {"SKIP cox-lung-efron", `analysis "cox" with engine "mhe" is not in this version`, "0 passed, 0 partial, 0 failed, 1 skipped\n"},
+	for _, c := range []struct {
+		engine, only string
+		words        []string
+	}{
+		{"mhe", "frequency", []string{"PASS frequency-abo ", "PASS frequency-abo-by-event", "2 passed, 0 partial, 0 failed, 0 skipped\n"}},
+		{"mhe", "describe-lung", []string{"PART describe-lung", "absent: age.max, age.median, age.min, age.q25, age.q75, ", "0 passed, 1 partial, 0 failed, 0 skipped\n"}},
+		{"mhe", "cox-lung-efron", []string{"SKIP cox-lung-efron", `analysis "cox" with engine "mhe" is not in this version`, "0 passed, 0 partial, 0 failed, 1 skipped\n"}},
+		{"mixed", "p", []string{"PASS pca-pima", "SKIP poisson-ptl", "1 passed, 0 partial, 0 failed, 1 skipped\n"}},
 	} {
-		stdout, stderr, code := program(t, "verify", filepath.Join("..", "..", "testdata", "reference"), "--engine", "mhe", "--only", only)
-		for _, w := range words {
+		stdout, stderr, code := program(t, "verify", filepath.Join("..", "..", "testdata", "reference"), "--engine", c.engine, "--only", c.only)
+		for _, w := range c.words {
 			if code != 0 || !strings.Contains(stdout, w) {
-				t.Errorf("--engine mhe: exit code %d, stderr %q, no %q in stdout\n%s", code, stderr, w, stdout)
+				t.Errorf("--engine %s: exit code %d, stderr %q, no %q in stdout\n%s", c.engine, code, stderr, w, stdout)
 			}
 		}
 	}
