@@ -15,6 +15,7 @@ type cast struct {
 	value string // the column, in the relation
 	code  string // its code, or null; anything where the cell is bad
 	bad   string // 1 where the cell does not fit the declaration, else 0
+	stray string // the same as a condition on it, where one is enough; "" else
 }
 
 // Bounds of what a cast computes with.
@@ -78,7 +79,8 @@ func (d *dialect) castNumber(c *job.Column, t columnType, value string) (cast, e
 	out := cast{value: value, code: code}
 	switch {
 	case missing == nil && len(conditions) == 1 && total(u, t):
-		out.bad = "CASE WHEN " + units + " < " + written(u.low) + " OR " + units + " > " + written(u.high) + " THEN 1 ELSE 0 END"
+		out.stray = units + " < " + written(u.low) + " OR " + units + " > " + written(u.high)
+		out.bad = "CASE WHEN " + out.stray + " THEN 1 ELSE 0 END"
 		return out, nil
 	case missing == nil:
 		out.bad = "CASE WHEN " + fits + " THEN 0 WHEN " + value + " IS NULL THEN 0 ELSE 1 END"

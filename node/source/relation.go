@@ -22,8 +22,7 @@ type relation struct {
 	orderBy []string // columns of from that put the rows in order, where place does not
 }
 
-// codes is the relation of some columns, with a column bad: how many of their cells
-// do not fit in a row.
+// codes is the relation of some columns, with what counted adds up.
 func (r *relation) codes(columns []int) string {
 	if r.casts == nil {
 		return r.from
@@ -33,7 +32,10 @@ func (r *relation) codes(columns []int) string {
 	for _, i := range columns {
 		c := r.casts[i]
 		outputs = append(outputs, c.code+" AS "+columnRef(i))
-		if c.bad != "0" {
+		switch {
+		case c.stray != "":
+			outputs = append(outputs, "CASE WHEN "+c.stray+" THEN 1 END AS "+strayRef(i))
+		case c.bad != "0":
 			bad = append(bad, c.bad)
 		}
 	}
@@ -46,6 +48,31 @@ func (r *relation) codes(columns []int) string {
 	}
 	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + r.from + ") codes"
 }
+
+// marks are the columns of codes by which the cells that do not fit are counted: how
+// many there are in a row, and one for each column that a range alone decides, whose
+// count is cheaper than a sum.
+func (r *relation) marks(columns []int) []string {
+	marks := []string{"bad"}
+	for _, i := range columns {
+		if r.casts[i].stray != "" {
+			marks = append(marks, strayRef(i))
+		}
+	}
+	return marks
+}
+
+// counted is how many cells of some columns do not fit, over the rows of codes.
+func (r *relation) counted(columns []int) string {
+	marks := r.marks(columns)
+	total := "sum(" + marks[0] + ")"
+	for _, m := range marks[1:] {
+		total += " + count(" + m + ")"
+	}
+	return "coalesce(" + total + ", 0)"
+}
+
+func strayRef(i int) string { return fmt.Sprintf("b%d", i) }
 
 // order is the end of a query over codes whose rows are to come in order.
 func (r *relation) order() string {

@@ -30,7 +30,7 @@ func (st *store) check(ctx context.Context, columns []int) error {
 		return nil
 	}
 	const doing = "checking its cells"
-	rows, err := st.db.QueryContext(ctx, "SELECT coalesce(sum(bad), 0), count(*) FROM "+st.relation.codes(columns))
+	rows, err := st.db.QueryContext(ctx, "SELECT "+st.relation.counted(columns)+", count(*) FROM "+st.relation.codes(columns))
 	if err != nil {
 		return st.diagnose(ctx, doing, columns, err)
 	}

@@ -128,7 +128,7 @@ func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, tog
 		}
 	}
 	if st.relation.casts != nil {
-		outputs = append(outputs, "sum(bad)")
+		outputs = append(outputs, st.relation.counted(q.used))
 	}
 	outputs = append(outputs, "count(*)")
 	from := st.relation.codes(q.used)
@@ -153,7 +153,7 @@ func (q *scan) keyed(st *store, keys []string, within, from string) string {
 		outputs = append(outputs, columnRef(at))
 	}
 	if st.relation.casts != nil {
-		outputs = append(outputs, "bad")
+		outputs = append(outputs, st.relation.marks(q.used)...)
 	}
 	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + from + ") keyed"
 }
