@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"os"
 	"slices"
 	"strings"
@@ -246,6 +247,33 @@ func TestTiersThatAnalysisCannotDecide(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// TestTiersAtFaultWhateverIsNotKnown: overlap and hole are refused where they are there
+// whatever the comparisons give that the analysis takes as free.
+func TestTiersAtFaultWhateverIsNotKnown(t *testing.T) {
+	const unknown = "candidate.years < candidate.root"
+	for _, c := range []struct{ second, third, want string }{
+		{"mismatches > 0 || " + unknown, "mismatches > 0", "second and third hold at once where"},
+		{"mismatches == 1", "mismatches == 1 && " + unknown, "none holds where"},
+		{unknown, "mismatches > 0 && !(" + unknown + ")", ""}, // overlaps with the first for some
+	} {
+		text := strings.NewReplacer(
+			"mismatches > 0 && candidate.child}", "'"+c.second+"'}",
+			"mismatches > 0 && !candidate.child}", "'"+c.third+"'}").Replace(small)
+		p, err := Parse([]byte(text), nil)
+		if c.want == "" && (err != nil || p.Program.Fault < 0) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.second, err, c.want)
+		}
+	}
+	kidney, err := policies.FS.ReadFile("us-kidney.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Parse(bytes.Replace(kidney, []byte("class == 3}"), []byte("class <= 3}"), 1), policies.FS)
+	if err == nil || !strings.Contains(err.Error(), "CPRA 98 hold at once where") {
+		t.Error(err)
 	}
 }
 

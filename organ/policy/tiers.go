@@ -18,14 +18,14 @@ type leaf struct {
 	node   int
 	domain []int64
 	// exact: every value of the domain can be, whatever the other leaves are. Of
-	// others a case that is found may be none in truth.
+	// others some value holds in every case of the exact ones, and which is not known.
 	exact bool
 }
 
 // checkTiers tries all cases that the conditions of the tiers can tell apart. It
 // returns true if in each exactly one tier holds, an error with a case if there is
-// one in which none or two do, and false if that cannot be decided here: the
-// match then checks each row.
+// one in which none or two do for certain, and false if that cannot be decided here:
+// the match then checks each row.
 //
 // Every input, and every count of antigens and meeting of sets, is taken as free
 // in its range, whatever the others are. A number with a wide range that is only
@@ -141,12 +141,19 @@ func (s *tierSearch) compare(x int) {
 	}
 }
 
-// try goes through all combinations of the leaves' values.
+// try goes through all combinations of the leaves' values. Leaves that are not exact turn
+// fastest: a case of the others is refused where all that follow from it are at fault.
 func (s *tierSearch) try(tiers []Condition, conditions []int) (bool, error) {
+	free := slices.DeleteFunc(slices.Clone(s.leaves), func(l leaf) bool { return l.exact })
+	s.leaves = append(free, slices.DeleteFunc(s.leaves, func(l leaf) bool { return !l.exact })...)
+	each := 1
+	for _, l := range free {
+		each *= len(l.domain)
+	}
 	values := make([]int64, len(s.nodes))
 	place := make([]int, len(s.leaves))
-	undecided := false
-	for {
+	undecided, faults := false, 0
+	for n := 1; ; n++ {
 		for i, l := range s.leaves {
 			values[l.node] = l.domain[place[i]]
 		}
@@ -160,10 +167,13 @@ func (s *tierSearch) try(tiers []Condition, conditions []int) (bool, error) {
 			}
 		}
 		if len(holds) != 1 {
-			if !slices.ContainsFunc(s.leaves, func(l leaf) bool { return !l.exact }) {
+			faults++
+		}
+		if n%each == 0 {
+			if faults == each {
 				return false, s.refuse(holds, values)
 			}
-			undecided = true
+			undecided, faults = undecided || faults > 0, 0
 		}
 		if !s.next(place) {
 			return !undecided, nil
