@@ -279,6 +279,12 @@ func TestSecretsPrintAsRedacted(t *testing.T) {
 	l := layout(t, 1, 1, 2)
 	secret, seed := mhe.NewSecret(l), mhe.Seed(bytes.Repeat([]byte{0xab}, mhe.SeedSize))
 	part := mhe.Part{Seed: seed, Total: []byte("total")}
+	noTime := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{} // its digits could look like a seed's
+		}
+		return a
+	}}
 	for _, v := range []any{secret, seed, part, &part, []mhe.Seed{seed}, struct{ S mhe.Seed }{seed}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
 			text := fmt.Sprintf(verb, v)
@@ -291,7 +297,7 @@ func TestSecretsPrintAsRedacted(t *testing.T) {
 			t.Errorf("%T as JSON: %s %v", v, encoded, err)
 		}
 		var log bytes.Buffer
-		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&log, noTime)).Info("x", "v", v)
 		if strings.Contains(log.String(), "abab") || strings.Contains(log.String(), "171") {
 			t.Errorf("%T in a log: %s", v, log.String())
 		}
