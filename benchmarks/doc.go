@@ -44,7 +44,9 @@
 //
 //	seconds    of opening, checking and summing: median of three
 //	duckdb     DuckDB's own seconds for the same sums without any check, taken in
-//	           turn with the former; ratio is of the two. The sums are compared
+//	           turn with the former; ratio is of the two, cpu_ratio of the processor
+//	           seconds, which other work on the machine disturbs less. The sums are
+//	           compared
 //	mb, mb_s   million bytes of the file, and of them by seconds
 //	rows_seconds, rows_mb_s
 //	           of streaming twenty columns once, checked before; million bytes of

@@ -48,6 +48,7 @@ type sourceResult struct {
 	Seconds float64 `json:"seconds"`
 	DuckDB  float64 `json:"duckdb"`
 	Ratio   float64 `json:"ratio"`
+	CPU     float64 `json:"cpu_ratio"`
 	MB      float64 `json:"mb"`
 	MBs     float64 `json:"mb_s"`
 	Rows    float64 `json:"rows_seconds"`
@@ -80,22 +81,24 @@ func measureSource(ctx context.Context, b *bench, n size) (_ any, err error) {
 	resetPeak()
 	sums := describe(describedColumns)
 	var got [][]*big.Int
-	var ours, theirs, rows []float64
+	var ours, theirs, oursCPU, theirsCPU, rows []float64
 	want, err := plainSums(ctx, path) // and the file is in the system's memory
 	if err != nil {
 		return nil, err
 	}
 	for range timed {
+		before := cpuSeconds()
 		took, err := timeOf(func() (err error) { got, err = siteSums(ctx, path, schema, n.rows, sums); return err })
 		if err != nil {
 			return nil, err
 		}
-		ours = append(ours, took)
+		ours, oursCPU = append(ours, took), append(oursCPU, cpuSeconds()-before)
+		before = cpuSeconds()
 		took, err = timeOf(func() error { _, err := plainSums(ctx, path); return err })
 		if err != nil {
 			return nil, err
 		}
-		theirs = append(theirs, took)
+		theirs, theirsCPU = append(theirs, took), append(theirsCPU, cpuSeconds()-before)
 	}
 	if err := sameSums(schema, got, want); err != nil {
 		return nil, err
@@ -116,6 +119,7 @@ func measureSource(ctx context.Context, b *bench, n size) (_ any, err error) {
 		return nil, err
 	}
 	res.Seconds, res.DuckDB, res.Rows, res.PeakMB = round(median(ours)), round(median(theirs)), round(median(rows)), round(float64(most)/1e6)
+	res.CPU = round(median(oursCPU) / median(theirsCPU))
 	res.Ratio, res.MBs = round(median(ours)/median(theirs)), round(float64(bytes)/1e6/median(ours))
 	res.RowsMBs = round(float64(8*len(columns)*n.rows) / 1e6 / median(rows))
 	fmt.Fprintf(b.progress, "source=%v %.4g s, DuckDB %.4g s\n", n, res.Seconds, res.DuckDB)
