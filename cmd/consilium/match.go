@@ -196,10 +196,10 @@ func showMatch(cmd *cobra.Command, state, prefix string, f *format) error {
 	fmt.Fprintf(errOut, "run %s at %s\n", run.Job, run.Site)
 	fmt.Fprintf(errOut, "  %s of list %s in study %s, by policy %s (%s), dates as of %s\n", run.Analysis, run.Dataset, run.Study, run.Policy, run.PolicyHash.Short(), run.Day)
 	for _, in := range run.Inputs {
-		fmt.Fprintf(errOut, "  put in: list %s, %s side, %d rows\n", in.List, in.Side, strings.Count(in.Text, "\n")-1)
+		fmt.Fprintf(errOut, "  rows put in on the %s side of list %s: %d\n", in.Side, in.List, strings.Count(in.Text, "\n")-1)
 	}
 	for _, c := range run.Commitments {
-		fmt.Fprintf(errOut, "  commitment of %s to list %s: %s\n", c.Site, c.List, c.Hash)
+		fmt.Fprintf(errOut, "  commitment of %s to the %s side of list %s: %s\n", c.Site, c.Side, c.List, c.Hash)
 	}
 	if run.Result == nil {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "This site learned nothing but that the run ended well.")
