@@ -133,11 +133,15 @@ func TestTogetherRefusesOtherCiphertexts(t *testing.T) {
 // Sums of stored columns become shares of the sites that answer, and are opened nowhere:
 // each share, the root's too, is as wide as its masks.
 func TestStoredSumsBecomeShares(t *testing.T) {
+	linktest.Each(t, storedSumsBecomeShares)
+}
+
+func storedSumsBecomeShares(t *testing.T, worlds linktest.Worlds) {
 	a := theArchive(t)
 	c := mhe.Circuit{{"x"}, {"f", "x"}, {"v"}}
 	budget, active := budgets(t, a), []mpc.PartyID{0, 2}
 	convert := func(within int) ([][]*big.Int, error) {
-		return memnet.Collect(memnet.New(memnet.Config{N: 3, Compute: []mpc.PartyID{}}), func(s *mpc.Session) ([]*big.Int, error) {
+		return memnet.Collect(worlds(memnet.Config{N: 3, Compute: []mpc.PartyID{}}), func(s *mpc.Session) ([]*big.Int, error) {
 			if s.Self() == 1 {
 				return nil, nil
 			}

@@ -145,9 +145,8 @@ func (e *Epoch) parts() []keyPart {
 	return list
 }
 
-// Save writes the epoch to a file, encrypted to the recipient, who is the site itself.
-// The file is whole and on disk, or as it was, whatever happens.
-func (e *Epoch) Save(path string, to age.Recipient) error {
+// encode is the content of the epoch's file, which holds the piece: it is to be cleared.
+func (e *Epoch) encode() writer {
 	size := 0
 	for _, p := range e.parts() {
 		size += p.size()
@@ -158,12 +157,19 @@ func (e *Epoch) Save(path string, to age.Recipient) error {
 	w.number(uint64(e.piece.own))
 	w.fixed(e.turns.reference[:])
 	frame := make([]byte, e.keys.rings.key.size())
+	defer clear(frame)
 	for _, p := range e.parts() {
 		w.fixed(p.put(frame, p.Poly)[:p.size()])
 	}
+	return w
+}
+
+// Save writes the epoch to a file, encrypted to the recipient, who is the site itself.
+// The file is whole and on disk, or as it was, whatever happens.
+func (e *Epoch) Save(path string, to age.Recipient) error {
+	w := e.encode()
 	defer clear(w)
-	defer clear(frame)
-	sealed := bytes.NewBuffer(make([]byte, 0, size+size>>8+headerRoom))
+	sealed := bytes.NewBuffer(make([]byte, 0, len(w)+len(w)>>8+headerRoom))
 	in, err := age.Encrypt(sealed, to)
 	if err == nil {
 		_, err = in.Write(w)
@@ -240,11 +246,8 @@ func parseEpoch(content []byte) (*Epoch, error) {
 	if _, err := q.point(own, e.keys.rings.key.moduli); err != nil {
 		return nil, err
 	}
-	params := e.keys.rings.bgv[0]
 	e.ID = [sha256.Size]byte(id)
-	e.piece = &Piece{own, mhe.NewThresholdizer(params).AllocateThresholdSecretShare()}
-	e.public = &PublicKey{rlwe.NewPublicKey(params)}
-	e.relin, e.turns = rlwe.NewRelinearizationKey(params), newTurns(e.keys, CRS(crs))
+	e.allocate(own, CRS(crs))
 	for _, p := range e.parts() {
 		frame := r.fixed(p.size())
 		if r.err != nil {
@@ -255,6 +258,14 @@ func parseEpoch(content []byte) (*Epoch, error) {
 		}
 	}
 	return e, r.end()
+}
+
+// allocate makes room for the keys.
+func (e *Epoch) allocate(own mpc.PartyID, crs CRS) {
+	params := e.keys.rings.bgv[0]
+	e.piece = &Piece{own, mhe.NewThresholdizer(params).AllocateThresholdSecretShare()}
+	e.public = &PublicKey{rlwe.NewPublicKey(params)}
+	e.relin, e.turns = rlwe.NewRelinearizationKey(params), newTurns(e.keys, crs)
 }
 
 // Erase overwrites the secret part.

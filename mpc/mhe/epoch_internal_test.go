@@ -3,10 +3,12 @@ package mhe
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"consilium/mpc"
@@ -37,9 +39,9 @@ func TestVaultFitsTheTable(t *testing.T) {
 // evaluated is a circuit's result that a test decrypts.
 type evaluated struct {
 	*Answers
-	epoch *Epoch
-	sums  *Ciphertexts
-	key   ring.Poly // the secret of those who answer, added up
+	epoch   *Epoch
+	sums    *Ciphertexts
+	secrets []*Secret // of those who answer
 }
 
 // columns of the deposit of newEvaluated: in each, numbers below 128 with their signs.
@@ -53,23 +55,38 @@ func evaluatedColumn(name string) []int64 {
 	return numbers
 }
 
-// newEvaluated makes an epoch and a deposit of columns x, y and z, and computes.
+// newEvaluated computes on the deposit of theDeposited.
 func newEvaluated(t *testing.T) func(c Circuit) *evaluated {
 	t.Helper()
-	q, err := NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
+	compute, err := theDeposited()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return func(c Circuit) *evaluated {
+		v, err := compute(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// theDeposited makes an epoch and a deposit of columns x, y and z, once for all tests.
+var theDeposited = sync.OnceValues(func() (func(c Circuit) (*evaluated, error), error) {
+	q, err := NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
+	if err != nil {
+		return nil, err
 	}
 	epochs, err := memnet.Collect(memnet.New(memnet.Config{N: 3, Compute: []mpc.PartyID{}}), func(s *mpc.Session) (*Epoch, error) {
 		return MakeEpoch(s, q, 40, 10), nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	e, active := epochs[0], []mpc.PartyID{0, 2}
 	m, err := e.NewManifest(0, evaluatedRows)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var frames [][][]byte
 	names := []string{"x", "y", "z"}
@@ -77,43 +94,69 @@ func newEvaluated(t *testing.T) func(c Circuit) *evaluated {
 		var column [][]byte
 		err := e.Deposit(m, name, 8, evaluatedColumn(name), func(_ int, frame []byte) error { column = append(column, frame); return nil })
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		frames = append(frames, column)
 	}
 	anybody := func(mpc.PartyID, []byte, []byte) bool { return true }
 	m, stored, err := e.Fetch(m.Bytes(), nil, anybody, names, func(column, k int) ([]byte, error) { return frames[column][k], nil })
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return func(c Circuit) *evaluated {
+	return func(c Circuit) (*evaluated, error) {
 		a, err := NewAnswers(len(c), e.Bits, q, e.Openings)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		v := &evaluated{Answers: a, epoch: e, key: a.rings.q.NewPoly()}
+		v := &evaluated{Answers: a, epoch: e}
 		if v.sums, err = e.evaluate(c, []Input{{m, stored}}); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		for _, p := range active {
 			secret, err := epochs[p].piece.Among(e.keys, q, active)
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
-			a.rings.q.Add(v.key, answerSecret(secret).key.Value.Q, v.key)
+			v.secrets = append(v.secrets, answerSecret(secret))
 		}
-		return v
-	}
-}
+		return v, nil
+	}, nil
+})
 
-// decrypt returns the plaintext's coefficients modulo the first prime, and their noise.
+// decrypt returns the plaintext's coefficients modulo the first prime, and how large their
+// noise is.
 func (v *evaluated) decrypt() (plain []uint64, noise []float64) {
-	q, prime := v.rings.q, v.rings.plain[0]
-	phase := q.NewPoly()
+	q := v.rings.q
+	phase, key := q.NewPoly(), q.NewPoly()
+	for _, s := range v.secrets {
+		q.Add(key, s.key.Value.Q, key)
+	}
 	q.NTT(v.sums.C1[0], phase)
-	q.MulCoeffsMontgomery(phase, v.key, phase)
+	q.MulCoeffsMontgomery(phase, key, phase)
 	q.INTT(phase, phase)
 	q.Add(phase, v.sums.C0[0], phase)
+	return v.split(phase)
+}
+
+// switched is decrypt by the shares of those who answer, as the recipient has it.
+func (v *evaluated) switched(t *testing.T) (plain []uint64, noise []float64) {
+	t.Helper()
+	total := v.sums.C0[0].CopyNew()
+	for _, s := range v.secrets {
+		share := []ring.Poly{*v.sums.C1[0].CopyNew()}
+		seed, err := Switch(v.Layout, s, share)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.rings.q.Add(*total, share[0], *total)
+		v.mask(newStream(seed, "mask"), 0, subMod, *total)
+	}
+	return v.split(*total)
+}
+
+// split takes an encoding apart.
+func (v *evaluated) split(phase ring.Poly) (plain []uint64, noise []float64) {
+	q, prime := v.rings.q, v.rings.plain[0]
 	q.MulScalar(phase, prime, phase)
 	o := newOpener(v.Layout)
 	for j := range q.N() {
@@ -121,6 +164,27 @@ func (v *evaluated) decrypt() (plain []uint64, noise []float64) {
 		plain, noise = append(plain, x), append(noise, size/float64(prime))
 	}
 	return plain, noise
+}
+
+// aroundZero is the deviation of numbers around zero, by their absolute values.
+func aroundZero(sizes []float64) float64 {
+	squares := 0.0
+	for _, x := range sizes {
+		squares += x * x
+	}
+	return math.Sqrt(squares / float64(len(sizes)))
+}
+
+// The noise of a total of folded sums is that of the sites' smudging, and nothing of
+// the folding shows in it.
+func TestSmudgingOfFoldedSumsIsAsReckoned(t *testing.T) {
+	v := newEvaluated(t)(Circuit{{"x", "y", "z"}, {"x"}, {"z", "y"}})
+	want, _ := v.decrypt()
+	got, noise := v.switched(t)
+	if !slices.Equal(got, want) {
+		t.Error("the plaintext is another one under smudging")
+	}
+	near(t, "total of folded sums", aroundZero(noise), math.Sqrt(float64(len(v.secrets)))*v.Sigma)
 }
 
 // What is reckoned as the noise of an evaluated ciphertext, by which smudging is
@@ -136,11 +200,14 @@ func TestNoiseOfProductsIsAsReckoned(t *testing.T) {
 		alone := v.noise // of the evaluated ciphertext, without the fresh ones that are added
 		alone.terms = residual
 		plain, noises := v.decrypt()
-		got, want := deviation(noises), alone.sigmaCiphertext()
+		got, want := aroundZero(noises), alone.sigmaCiphertext()
 		t.Logf("%v: noise 2^%.2f, reckoned 2^%.2f", c, math.Log2(got), math.Log2(want))
 		if got > want {
 			t.Errorf("noise of %v is %.1f, reckoned %.1f", c, got, want)
 		}
+		rounding := alone
+		rounding.terms = 1
+		near(t, fmt.Sprintf("%v, of which one rounding is left", c), got, rounding.sigmaCiphertext())
 		if largest := slices.Max(noises); largest > alone.worstCiphertext() {
 			t.Errorf("noise of %.1f, at most %.1f", largest, alone.worstCiphertext())
 		}
@@ -254,21 +321,54 @@ func FuzzBudget(f *testing.F) {
 	})
 }
 
+// FuzzEpoch: what is accepted comes out again byte for byte, and nothing panics. Bytes
+// are laid over a whole file at some place, or taken as they are.
 func FuzzEpoch(f *testing.F) {
-	w := writer(epochMagic)
-	w.fixed(make([]byte, 32))
-	for _, x := range []uint64{60, 1000, 2, 3, 0, 1, 2, 1} {
-		w.number(x)
+	q, err := NewQuorum([]mpc.PartyID{0, 1, 2}, 2)
+	if err != nil {
+		f.Fatal(err)
 	}
-	old := slices.Concat([]byte(firstEpoch), w[len(epochMagic):])
+	e, err := newEpoch(q, 60, 1000)
+	if err != nil {
+		f.Fatal(err)
+	}
+	e.allocate(1, CRS{})
+	whole := []byte(e.encode())
+	header, high := bytes.Index(whole, make([]byte, 1<<10)), bytes.Repeat([]byte{0xff}, wordSize)
+	old := slices.Concat([]byte(firstEpoch), whole[len(epochMagic):header])
 	if _, err := parseEpoch(old); !errors.Is(err, ErrOldEpoch) {
 		f.Errorf("an epoch of the first form: %v", err)
 	}
-	for _, seed := range [][]byte{nil, w, w[:len(w)-1], append(w[:len(w):len(w)], make([]byte, 100)...), []byte(epochMagic), old} {
-		f.Add(seed)
+	if _, err := parseEpoch(whole); err != nil {
+		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if e, err := parseEpoch(b); err == nil {
+	for what, bad := range map[string][]byte{"cut": whole[:len(whole)-1], "longer": append(slices.Clone(whole), 0)} {
+		if _, err := parseEpoch(bad); err == nil {
+			f.Errorf("%s by one byte, it is read", what)
+		}
+	}
+	at := len(whole)
+	for _, p := range slices.Backward(e.parts()) {
+		at -= p.size()
+		bad := slices.Clone(whole)
+		copy(bad[at+p.size()-wordSize:], high)
+		if _, err := parseEpoch(bad); err == nil {
+			f.Errorf("the last coefficient of the part at %d is not reduced, and read", at)
+		}
+	}
+	for _, seed := range [][]byte{nil, whole[:header], whole[:header-1], []byte(epochMagic), old} {
+		f.Add(seed, uint32(0), false)
+	}
+	f.Add([]byte{2}, uint32(len(epochMagic)+32), true)
+	f.Add(high, uint32(header), true)
+	f.Add([]byte{1}, uint32(len(whole)-wordSize), true)
+	f.Fuzz(func(t *testing.T, b []byte, at uint32, laid bool) {
+		if laid {
+			file := slices.Clone(whole)
+			copy(file[at%uint32(len(file)):], b)
+			b = file
+		}
+		if e, err := parseEpoch(b); err == nil && !bytes.Equal(e.encode(), b) {
 			t.Fatalf("%d bytes are %v", len(b), e)
 		}
 	})
