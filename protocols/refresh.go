@@ -16,7 +16,9 @@ import (
 // Of each chunk the party that keeps seeds alone draws new ones, gives each to its other
 // holder, and sends by how much that changes the third component to the two who hold
 // that: a number that one of them could work out from its old and new shares, and that is
-// uniformly random to both. 1 element of each code and bit to two parties; one round.
+// uniformly random to both. 1 element of each code and bit to two parties; one round. The
+// salt of the third component's commitment the two who hold it draw together: with that
+// salt the first party could try guesses of the rows.
 //
 // The recipient learns the number of the version.
 type refreshing struct{}
@@ -120,16 +122,18 @@ func (r *refresh) begin(s *mpc.Session) error {
 // lane goes through the chunks of one explicit component.
 func (r *refresh) lane(s *mpc.Session, explicit int) error {
 	dealer := (explicit + 1) % 3
-	var coins *mpc.Coins
+	var coins *mpc.Coins // for seeds at the dealer, for salts at the two others
 	if s.Role() == dealer {
 		coins = s.OwnCoins()
+	} else {
+		coins = s.PairCoins(s.Compute()[3-dealer-s.Role()])
 	}
 	for k := explicit; k < len(r.next.Chunks); k += 3 {
 		var err error
-		if coins != nil {
+		if s.Role() == dealer {
 			err = r.renew(s, k, coins)
 		} else {
-			err = r.follow(s, k, s.Compute()[dealer])
+			err = r.follow(s, k, s.Compute()[dealer], coins)
 		}
 		if err == nil {
 			err = s.Err()
@@ -148,9 +152,11 @@ func (r *refresh) renew(s *mpc.Session, k int, coins *mpc.Coins) error {
 	if err != nil {
 		return err
 	}
-	var seeds [3]mpc.Seed
+	var seeds [3]mpc.Seed // zeros in the place of the salt
 	for i := range seeds {
-		coins.Fill(seeds[i][:])
+		if i != info.Explicit {
+			coins.Fill(seeds[i][:])
+		}
 	}
 	head := headOf(role, info.Explicit, seeds)
 	if err := r.change.PutHead(k, &head); err != nil {
@@ -178,8 +184,8 @@ func (r *refresh) renew(s *mpc.Session, k int, coins *mpc.Coins) error {
 }
 
 // follow takes the new seed and the difference, at a party that holds the explicit
-// component.
-func (r *refresh) follow(s *mpc.Session, k int, dealer mpc.PartyID) error {
+// component, and draws the salt.
+func (r *refresh) follow(s *mpc.Session, k int, dealer mpc.PartyID, salts *mpc.Coins) error {
 	info, role := r.next.Chunks[k], s.Role()
 	frame := s.Recv(dealer, headBytes)
 	if frame == nil {
@@ -189,6 +195,7 @@ func (r *refresh) follow(s *mpc.Session, k int, dealer mpc.PartyID) error {
 	if err != nil {
 		return err
 	}
+	salts.Fill(head.Salt[:])
 	if err := r.change.PutHead(k, head); err != nil {
 		return err
 	}

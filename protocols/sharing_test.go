@@ -1,12 +1,16 @@
 package protocols
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"consilium/job"
+	"consilium/mpc"
+	"consilium/mpc/memnet"
 )
 
 // stores are a study with a store of shares at every node.
@@ -251,6 +255,39 @@ func checkRenewed(t *testing.T, old, now *sharesVersion) {
 		if slices.Equal(b.Bits, now.blocks[at].Bits) && b.Rows > 16 {
 			t.Errorf("block %v keeps its bits", at)
 		}
+	}
+}
+
+// A refresh sends nobody the salt of a commitment: who draws a chunk's new seeds knows two
+// of its components, and could try guesses of the rows with the third's salt.
+func TestRefreshKeepsSalts(t *testing.T) {
+	leakFree(t)
+	s := sharedWard(t, 300, wardRows(0, 150), wardRows(1000, 10), wardRows(2000, 99))
+	s.do(shareWard)
+	var mu sync.Mutex
+	var sent [][]byte
+	tr := s.try(ask{"ward", "refresh", "", `{}`}, hospitals(1, 2, 3)...)
+	tr.hooks.Tamper = func(m memnet.Message) ([]byte, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		sent = append(sent, slices.Clone(m.Frame))
+		return m.Frame, true
+	}
+	tr.succeed()
+	parties := s.parties()
+	salts := 0
+	for k, info := range parties[0].versions[0].Snapshot.Chunks {
+		one, other := parties[info.Explicit].versions[0].heads[k], parties[(info.Explicit+2)%3].versions[0].heads[k]
+		if one.Salt == nil || other.Salt == nil || *one.Salt != *other.Salt || *one.Salt == (mpc.Seed{}) {
+			t.Fatalf("chunk %d: its two holders do not have one salt", k)
+		}
+		if slices.ContainsFunc(sent, func(frame []byte) bool { return bytes.Contains(frame, one.Salt[:]) }) {
+			t.Errorf("the salt of chunk %d travels", k)
+		}
+		salts++
+	}
+	if salts < 6 {
+		t.Errorf("%d chunks are too few to be a test", salts)
 	}
 }
 
