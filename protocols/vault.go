@@ -33,8 +33,9 @@ type Vault interface {
 // ErrNoEpoch says that the sites have no key yet.
 var ErrNoEpoch = errors.New("the sites hold no key together for this dataset yet: run consilium rekey first")
 
-// ErrNoDeposit says that nothing is deposited.
-var ErrNoDeposit = errors.New("nothing of this dataset is deposited: run consilium deposit first")
+// ErrNoDeposit says that nothing is deposited under engine mhe, which is also that of a
+// stored job that names none.
+var ErrNoDeposit = errors.New("nothing of this dataset is deposited under engine mhe: run consilium deposit --engine mhe first; if it is deposited as shares, add engine: shares to the job")
 
 // Change is written, and not yet in force. One of its methods is called, once.
 type Change interface {
