@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -39,11 +40,15 @@ func (refreshing) plan(p *Plan, j *job.Job, _ *job.Roster) error {
 
 func (refreshing) check(n *keeping) error { return n.hasShares() }
 
-// hasShares refuses a job at a party that has none.
+// hasShares refuses a job at a party that has none, or can read none.
 func (n *keeping) hasShares() error {
 	versions, err := n.shares.Versions()
-	if err == nil && len(versions) == 0 && slices.Contains(n.roster.Parties, n.self) {
-		err = ErrNoShares
+	party := slices.Contains(n.roster.Parties, n.self)
+	switch {
+	case !party && errors.Is(err, ErrSharesDamaged):
+		return nil
+	case party && err == nil && len(versions) == 0:
+		return ErrNoShares
 	}
 	return err
 }

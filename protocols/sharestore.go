@@ -17,7 +17,8 @@ import (
 // safe for concurrent use.
 type ShareStore interface {
 	// Versions returns what this node can open, the newest first: none, one, or two
-	// where it does not know yet whether all others have the newest.
+	// where it does not know yet whether all others have the newest. Where it has some
+	// and can open none, the error is an ErrSharesDamaged.
 	Versions() ([]*ShareVersion, error)
 	// Open opens a version at a party. It stays as it is until it is closed.
 	Open(id job.Hash) (StoredShares, error)
@@ -31,7 +32,11 @@ type ShareStore interface {
 }
 
 // ErrNoShares says that a node keeps nothing of a dataset under engine shares.
-var ErrNoShares = errors.New("nothing of this dataset is deposited as shares: run consilium deposit --engine shares first")
+var ErrNoShares = errors.New("nothing of this dataset is deposited as shares: run consilium deposit --engine shares first, or, if this party has lost what it had, with --rebuild and its name")
+
+// ErrSharesDamaged says that a node can open nothing of what it keeps of a dataset. It may
+// be rebuilt, and another deposit may take its place.
+var ErrSharesDamaged = errors.New("the shares of this dataset cannot be read here, and the operator's log says why")
 
 // ErrShareChange says that two changes were asked for at once.
 var ErrShareChange = errors.New("what is deposited of this dataset is being changed by another job: run this one after it")

@@ -18,6 +18,7 @@ type sharesInMemory struct {
 	mu       sync.Mutex
 	versions []*sharesVersion // the newest first
 	changing bool
+	damaged  bool  // none of the versions can be read
 	pending  int   // changes that were neither committed nor discarded
 	open     int   // versions that were not closed
 	full     error // what every write gets, if not nil
@@ -37,6 +38,9 @@ func (m *sharesInMemory) Versions() ([]*ShareVersion, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []*ShareVersion
+	if m.damaged {
+		return nil, ErrSharesDamaged
+	}
 	for _, v := range m.versions {
 		out = append(out, &v.ShareVersion)
 	}
@@ -111,7 +115,7 @@ func (m *sharesInMemory) Begin(base job.Hash) (ShareChange, error) {
 			m.open++
 		}
 	}
-	m.changing = true
+	m.changing, m.damaged = true, false // what is written now can be read
 	m.pending++
 	return c, nil
 }

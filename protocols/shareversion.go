@@ -95,9 +95,13 @@ func (w *work) noneInCommon(s *mpc.Session, among []mpc.PartyID, own [maxVersion
 	return &apartError{fmt.Sprintf("the parties keep different deposits of dataset %s: deposit it anew, or rebuild the party that has the older one", name)}
 }
 
-// versionIDs are those that a node has, the newest first, and zeros.
+// versionIDs are those that a node has, the newest first, and zeros. What it cannot read
+// it does not have.
 func versionIDs(store ShareStore) (out [maxVersions]job.Hash, err error) {
 	versions, err := store.Versions()
+	if errors.Is(err, ErrSharesDamaged) {
+		return out, nil
+	}
 	if err != nil {
 		return out, err
 	}

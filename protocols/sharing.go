@@ -1,9 +1,9 @@
 package protocols
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -112,14 +112,11 @@ func defaultChunkRows(columns int) int {
 }
 
 func (sharing) check(n *keeping) error {
-	versions, err := n.shares.Versions()
-	if err != nil || !n.plan.Detail.(*sharePlan).appends || !slices.Contains(n.roster.Parties, n.self) {
-		return err
+	err := n.hasShares()
+	if !n.plan.Detail.(*sharePlan).appends && (errors.Is(err, ErrNoShares) || errors.Is(err, ErrSharesDamaged)) {
+		return nil
 	}
-	if len(versions) == 0 {
-		return ErrNoShares
-	}
-	return nil
+	return err
 }
 
 func (sharing) result(p *Plan, opened Opened) *Result {

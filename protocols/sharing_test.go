@@ -320,6 +320,13 @@ func TestSharesRefused(t *testing.T) {
 	s.refuse(s.try(ask{"ward", "refresh", "", `{}`}, hospitals(1, 2, 3)...), "nothing of this dataset is deposited as shares")
 	s.of[2].versions = versions
 
+	s.of[2].damaged = true
+	s.refuse(s.try(appendWard), "cannot be read here")
+	s.refuse(s.try(ask{"ward", "refresh", "", `{}`}, hospitals(1, 2, 3)...), "cannot be read here")
+	s.do(ask{"ward", "rebuild", "", `{"party":"hospital-3"}`}, hospitals(1, 2, 3)...)
+	s.of[0].damaged, s.of[3].damaged = true, true
+	s.do(ask{"ward", "deposit", "", `{"rows":30}`})
+
 	s.of[0].full = fmt.Errorf("its disk is full")
 	s.refuse(s.try(appendWard), "its disk is full")
 	s.refuse(s.try(ask{"ward", "refresh", "", `{}`}, hospitals(1, 2, 3)...), "its disk is full")

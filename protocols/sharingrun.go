@@ -171,7 +171,7 @@ var errNoRecord = errors.New("no such version here")
 // versionWith finds a version that this node has.
 func (d *deal) versionWith(match func(*ShareVersion) bool) (*ShareVersion, error) {
 	versions, err := d.Shares.Versions()
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrSharesDamaged) {
 		return nil, err
 	}
 	for _, v := range versions {

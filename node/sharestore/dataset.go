@@ -66,8 +66,8 @@ func (d *Dataset) load() error {
 	return nil
 }
 
-// Versions implements protocols.ShareStore. A version that is damaged it leaves out: the
-// log has said so.
+// Versions implements protocols.ShareStore. A version that is damaged it leaves out, where
+// there is another: the log has said so.
 func (d *Dataset) Versions() ([]*protocols.ShareVersion, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,6 +79,9 @@ func (d *Dataset) Versions() ([]*protocols.ShareVersion, error) {
 		if v.err == nil {
 			out = append(out, v.described)
 		}
+	}
+	if len(out) == 0 && len(d.now) > 0 {
+		return nil, fmt.Errorf("%w: run consilium deposit %s --rebuild %s", protocols.ErrSharesDamaged, d.name, d.self)
 	}
 	return out, nil
 }

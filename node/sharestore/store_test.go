@@ -196,8 +196,8 @@ func TestLoss(t *testing.T) {
 		keep(t, d, job.Hash{}, 0, 4, 0, true)
 		spoil(t, h, filepath.Join(h.Dir, "lung"))
 		d = h.open(t)
-		if got := ids(t, d); len(got) > 0 {
-			t.Errorf("%s: versions %v", what, got)
+		if got, err := d.Versions(); len(got) > 0 || !errors.Is(err, protocols.ErrSharesDamaged) || !h.clear(err) || !strings.Contains(err.Error(), "--rebuild hospital-1") {
+			t.Errorf("%s: versions %v, %v", what, got, err)
 		}
 		if !strings.Contains(h.log.String(), "--rebuild hospital-1") {
 			t.Errorf("%s: the log says %s", what, h.log.String())
