@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -83,12 +84,12 @@ func TestKilledParties(t *testing.T) {
 			ask, next = []string{"withdraw", "visits", "--engine", "shares"}, nothing
 		}
 		victim := fmt.Sprintf("hospital-%d", 1+rand.IntN(3))
-		kill := time.AfterFunc(rand.N(250*time.Millisecond), func() { _ = w.network.Signal(victim, syscall.SIGKILL) })
+		back := make(chan error, 1)
+		time.AfterFunc(rand.N(150*time.Millisecond), func() {
+			back <- errors.Join(w.network.Signal(victim, syscall.SIGKILL), w.network.Run(victim))
+		})
 		_, failed := run(ask...)
-		if kill.Stop() {
-			_ = w.network.Signal(victim, syscall.SIGKILL)
-		}
-		must(t, w.network.Run(victim))
+		must(t, <-back)
 		must(t, w.network.Ready(t.Context()))
 		got := sums()
 		if got != next && (got != now || failed == nil) {
