@@ -171,14 +171,21 @@ func (o *depositOptions) run(cmd *cobra.Command, dataset string) error {
 	if o.rows != 0 {
 		given["rows"] = o.rows
 	}
-	if !o.appends {
+	if o.engine != job.EngineShares {
 		return o.ask(cmd, "deposit", dataset, given, nil)
 	}
-	given["append"] = true
-	if o.sites == nil {
-		return o.ask(cmd, "deposit", dataset, given, nil)
+	if o.appends {
+		given["append"] = true
 	}
-	return o.ask(cmd, "deposit", dataset, given, func(r *job.Roster) []string { return slices.Concat(o.sites, r.Parties) })
+	return o.ask(cmd, "deposit", dataset, given, func(r *job.Roster) []string {
+		sites := o.sites
+		if d, ok := r.Dataset(dataset); ok && sites == nil {
+			for _, s := range d.Sites {
+				sites = append(sites, s.Node)
+			}
+		}
+		return slices.Concat(sites, r.Parties)
+	})
 }
 
 // together refuses options that do not go together.
