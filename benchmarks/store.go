@@ -152,7 +152,7 @@ func writeStore(d *dealer, dir string, set *job.Dataset) (*sharestore.Store, err
 
 // fillStore writes the version.
 func fillStore(d *dealer, to *sharestore.Dataset, set *job.Dataset) error {
-	change, err := to.Begin(job.Hash{})
+	change, err := to.Begin(d.s.Context(), job.Hash{})
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (r *rebuild) receive(s *mpc.Session) ([]word, Change) {
 	if snapshot == nil {
 		return nil, nil
 	}
-	change, err := r.Shares.Begin(job.Hash{})
+	change, err := r.Shares.Begin(s.Context(), job.Hash{})
 	if err != nil {
 		s.Fail(err)
 		return nil, nil

@@ -110,7 +110,7 @@ func (r *refresh) begin(s *mpc.Session) error {
 	if id == (job.Hash{}) {
 		return ErrNoShares
 	}
-	if r.change, err = r.Shares.Begin(id); err != nil {
+	if r.change, err = r.Shares.Begin(s.Context(), id); err != nil {
 		return err
 	}
 	r.base = r.change.Base()

@@ -26,7 +26,7 @@ func (removing) plan(p *Plan, j *job.Job, _ *job.Roster) error {
 func (removing) check(*keeping) error { return nil }
 
 func (removing) perform(w *work, s *mpc.Session) ([]word, Change) {
-	change, err := w.Shares.Withdraw()
+	change, err := w.Shares.Withdraw(s.Context())
 	if errors.Is(err, ErrNoShares) {
 		return []word{word(w.id)}, nil
 	}

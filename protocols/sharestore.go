@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -23,12 +24,12 @@ type ShareStore interface {
 	// Open opens a version at a party. It stays as it is until it is closed.
 	Open(id job.Hash) (StoredShares, error)
 	// Begin begins the next version, the only one that is being written: ErrShareChange
-	// where another is. It first gives up what is not base: the newest version where all
+	// where another is, and goes on. It first gives up what is not base: the newest version where all
 	// go back to the one before, that before where all have the newest. A zero base
 	// gives up nothing before Commit.
-	Begin(base job.Hash) (ShareChange, error)
+	Begin(ctx context.Context, base job.Hash) (ShareChange, error)
 	// Withdraw removes all versions, or returns ErrNoShares.
-	Withdraw() (Change, error)
+	Withdraw(ctx context.Context) (Change, error)
 }
 
 // ErrNoShares says that a node keeps nothing of a dataset under engine shares.

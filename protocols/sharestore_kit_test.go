@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -97,7 +98,7 @@ func (r *sharesReader) Close() {
 }
 
 // Begin implements ShareStore.
-func (m *sharesInMemory) Begin(base job.Hash) (ShareChange, error) {
+func (m *sharesInMemory) Begin(_ context.Context, base job.Hash) (ShareChange, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.changing {
@@ -204,7 +205,7 @@ func (c *sharesChange) Confirm() {
 }
 
 // Withdraw implements ShareStore.
-func (m *sharesInMemory) Withdraw() (Change, error) {
+func (m *sharesInMemory) Withdraw(context.Context) (Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.versions) == 0 {

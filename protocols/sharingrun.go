@@ -68,7 +68,7 @@ func (d *deal) begin(s *mpc.Session) error {
 	if err != nil {
 		return err
 	}
-	if d.change, err = d.Shares.Begin(id); err != nil {
+	if d.change, err = d.Shares.Begin(s.Context(), id); err != nil {
 		return err
 	}
 	var sites []string

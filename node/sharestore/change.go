@@ -1,11 +1,13 @@
 package sharestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"consilium/job"
 	"consilium/protocols"
@@ -14,12 +16,11 @@ import (
 var errOver = errors.New("this change of the shares is over")
 
 // Begin implements protocols.ShareStore.
-func (d *Dataset) Begin(base job.Hash) (protocols.ShareChange, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.free(); err != nil {
+func (d *Dataset) Begin(ctx context.Context, base job.Hash) (protocols.ShareChange, error) {
+	if err := d.lockFree(ctx); err != nil {
 		return nil, err
 	}
+	defer d.mu.Unlock()
 	c := &change{dataset: d, put: make(map[string]bool)}
 	if base != (job.Hash{}) {
 		v := d.find(base)
@@ -34,19 +35,40 @@ func (d *Dataset) Begin(base job.Hash) (protocols.ShareChange, error) {
 		v.hold()
 		c.base = &reader{version: v}
 	}
-	d.changing = true
+	d.changing = make(chan struct{})
 	return c, nil
 }
 
-// free returns an error when no change may begin.
-func (d *Dataset) free() error {
-	if err := d.ready(); err != nil {
-		return err
+// patience is how long a change waits for the one before. Who asked for a job hears of
+// its failure before all nodes have put aside what they wrote for it, and asks again.
+const patience = 2 * time.Second
+
+// lockFree takes the dataset's lock when a change may begin.
+func (d *Dataset) lockFree(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	for {
+		d.mu.Lock()
+		err, other := d.ready(), d.changing
+		if err == nil && other == nil {
+			return nil
+		}
+		d.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return protocols.ErrShareChange
+		}
 	}
-	if d.changing {
-		return protocols.ErrShareChange
-	}
-	return nil
+}
+
+// unchanging says that the change at work is over.
+func (d *Dataset) unchanging() {
+	close(d.changing)
+	d.changing = nil
 }
 
 // change is a version that is being written.
@@ -251,7 +273,8 @@ func (c *change) lock() func() {
 
 // end gives up what the change holds.
 func (c *change) end() {
-	c.over, c.dataset.changing = true, false
+	c.over = true
+	c.dataset.unchanging()
 	if c.dir != nil {
 		c.dir.release()
 	}
@@ -276,16 +299,15 @@ func (c *change) Confirm() {
 }
 
 // Withdraw implements protocols.ShareStore.
-func (d *Dataset) Withdraw() (protocols.Change, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.free(); err != nil {
+func (d *Dataset) Withdraw(ctx context.Context) (protocols.Change, error) {
+	if err := d.lockFree(ctx); err != nil {
 		return nil, err
 	}
+	defer d.mu.Unlock()
 	if len(d.now) == 0 {
 		return nil, protocols.ErrNoShares
 	}
-	d.changing = true
+	d.changing = make(chan struct{})
 	return &withdrawal{dataset: d}, nil
 }
 
@@ -302,7 +324,8 @@ func (w *withdrawal) Commit() error {
 	if w.over {
 		return errOver
 	}
-	w.over, w.dataset.changing = true, false
+	w.over = true
+	w.dataset.unchanging()
 	if err := w.dataset.ready(); err != nil {
 		return err
 	}
@@ -314,6 +337,7 @@ func (w *withdrawal) Discard() {
 	w.dataset.mu.Lock()
 	defer w.dataset.mu.Unlock()
 	if !w.over {
-		w.over, w.dataset.changing = true, false
+		w.over = true
+		w.dataset.unchanging()
 	}
 }

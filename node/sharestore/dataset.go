@@ -25,7 +25,7 @@ type Dataset struct {
 	mu       sync.Mutex
 	broken   error // why nothing of it can be used
 	now      []*version
-	changing bool // somebody writes a version, or removes all
+	changing chan struct{} // while somebody writes a version, or removes all; closed then
 }
 
 var _ protocols.ShareStore = (*Dataset)(nil)

@@ -2,6 +2,7 @@ package sharestore
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func step(d *Dataset, n int) error {
 	case 2:
 		c, err = write(d, snapshotOf(n-1, 1).ID, n, 7, 0)
 	default:
-		w, err := d.Withdraw()
+		w, err := d.Withdraw(context.Background())
 		if err != nil {
 			return err
 		}

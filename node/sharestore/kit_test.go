@@ -2,6 +2,7 @@ package sharestore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -137,7 +138,7 @@ func blockFor(n, k, column int) *protocols.ShareBlock {
 
 // write begins version n after base, of which the chunks from first on are new.
 func write(d *Dataset, base job.Hash, n, chunks, first int) (protocols.ShareChange, error) {
-	c, err := d.Begin(base)
+	c, err := d.Begin(context.Background(), base)
 	if err != nil {
 		return nil, err
 	}

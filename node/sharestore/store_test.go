@@ -1,6 +1,7 @@
 package sharestore
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -35,10 +36,12 @@ func TestVersions(t *testing.T) {
 	if got := ids(t, d); !slices.Equal(got, []int{1}) {
 		t.Errorf("versions %v", got)
 	}
-	if _, err := d.Begin(job.Hash{}); !errors.Is(err, protocols.ErrShareChange) {
+	hurried, stop := context.WithCancel(t.Context()) // does not wait for the change to end
+	stop()
+	if _, err := d.Begin(hurried, job.Hash{}); !errors.Is(err, protocols.ErrShareChange) {
 		t.Errorf("a second change: %v", err)
 	}
-	if _, err := d.Withdraw(); !errors.Is(err, protocols.ErrShareChange) {
+	if _, err := d.Withdraw(hurried); !errors.Is(err, protocols.ErrShareChange) {
 		t.Errorf("a withdrawal beside a change: %v", err)
 	}
 	reader, err := d.Open(snapshotOf(1, 1).ID)
@@ -55,15 +58,24 @@ func TestVersions(t *testing.T) {
 	}
 	// All go back to the version before.
 	keep(t, d, snapshotOf(2, 1).ID, 3, 6, 0, false)
-	c, err = d.Begin(snapshotOf(2, 1).ID)
+	c, err = d.Begin(t.Context(), snapshotOf(2, 1).ID)
 	must(t, err)
-	c.Discard()
+	begun := make(chan error)
+	go func() {
+		next, err := d.Begin(t.Context(), snapshotOf(2, 1).ID)
+		if err == nil {
+			next.Discard()
+		}
+		begun <- err
+	}()
+	c.Discard() // for which the next one waits
+	must(t, <-begun)
 	d = h.open(t)
 	must(t, check(d, 2, 6, 0, 0))
-	w, err := d.Withdraw()
+	w, err := d.Withdraw(t.Context())
 	must(t, err)
 	must(t, w.Commit())
-	if _, err := d.Withdraw(); !errors.Is(err, protocols.ErrNoShares) {
+	if _, err := d.Withdraw(t.Context()); !errors.Is(err, protocols.ErrNoShares) {
 		t.Errorf("a second withdrawal: %v", err)
 	}
 	if names := h.names(t); len(names) > 0 {
@@ -88,7 +100,7 @@ func TestUnfinished(t *testing.T) {
 			return errors.Join(c.PutHead(0, headFor(1, 0)), c.PutHead(0, headFor(1, 0)))
 		},
 	} {
-		c, err := d.Begin(snapshotOf(0, 1).ID)
+		c, err := d.Begin(t.Context(), snapshotOf(0, 1).ID)
 		must(t, err)
 		err = put(c)
 		if err == nil {
@@ -112,7 +124,7 @@ func TestSite(t *testing.T) {
 	h := newHome(t)
 	h.Self = "hospital-4"
 	d := h.open(t)
-	c, err := d.Begin(job.Hash{})
+	c, err := d.Begin(t.Context(), job.Hash{})
 	must(t, err)
 	source := &protocols.ShareSource{Rows: 17, Digest: [32]byte{3}}
 	must(t, c.Finish(&protocols.ShareVersion{Snapshot: snapshotOf(0, 3), Site: source}, 0))
@@ -214,7 +226,7 @@ func TestLoss(t *testing.T) {
 	if _, err := d.Versions(); err == nil || !h.clear(err) {
 		t.Errorf("a damaged state: %v", err)
 	}
-	if _, err := d.Begin(job.Hash{}); err == nil {
+	if _, err := d.Begin(t.Context(), job.Hash{}); err == nil {
 		t.Error("something is written beside a damaged state")
 	}
 	if !slices.Equal(h.names(t), before) {
@@ -243,7 +255,7 @@ func TestFullDisk(t *testing.T) {
 	if !h.clear(err) || !strings.Contains(err.Error(), "dataset lung") || !strings.Contains(err.Error(), "disk is full") {
 		t.Errorf("got %v", err)
 	}
-	c, err := d.Begin(snapshotOf(0, 1).ID)
+	c, err := d.Begin(t.Context(), snapshotOf(0, 1).ID)
 	must(t, err)
 	must(t, c.PutHead(0, headFor(1, 0)))
 	h.full(t, func() { err = c.PutBlock(0, 0, blockFor(1, 0, 0)) })
