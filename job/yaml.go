@@ -92,7 +92,7 @@ func findKeys(t reflect.Type, name string, seen map[reflect.Type]bool) []string 
 	seen[t] = true
 	var keys []string
 	for f := range structFields(t) {
-		if t.String() != name {
+		if !calledSo(t, name) {
 			if inner := findKeys(f.Type, name, seen); inner != nil {
 				return inner
 			}
@@ -101,6 +101,17 @@ func findKeys(t reflect.Type, name string, seen map[reflect.Type]bool) []string 
 		}
 	}
 	return slices.Clip(keys)
+}
+
+// ownDecoder is a type that decodes itself. It does so into a type plain, without methods.
+var ownDecoder = reflect.TypeFor[interface {
+	UnmarshalYAML(unmarshal func(any) error) error
+}]()
+
+// calledSo tells whether the YAML package calls a struct type by that name.
+func calledSo(t reflect.Type, name string) bool {
+	pkg, _, _ := strings.Cut(t.String(), ".")
+	return t.String() == name || name == pkg+".plain" && reflect.PointerTo(t).Implements(ownDecoder)
 }
 
 func structFields(t reflect.Type) func(func(reflect.StructField) bool) {

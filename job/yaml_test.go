@@ -21,6 +21,20 @@ type bed struct {
 
 type trellis struct {
 	Above *trellis `yaml:"above"`
+	Pots  []pot    `yaml:"pots"`
+}
+
+// pot is a number, or a struct.
+type pot struct {
+	Litres int `yaml:"litres"`
+}
+
+func (p *pot) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&p.Litres) == nil {
+		return nil
+	}
+	type plain pot
+	return unmarshal((*plain)(p))
 }
 
 func TestDecodeYAML(t *testing.T) {
@@ -39,7 +53,8 @@ func TestDecodeYAML(t *testing.T) {
 		"unknown key":    {"fence: 1\n", `garden: line 1: unknown key "fence": known: beds, water, sheds, trellis`},
 		"in a list":      {"beds:\n- plant: [x]\n", `line 2: unknown key "plant": did you mean "plants"?`},
 		"in a mapping":   {"sheds: {a: {plant: [x]}}\n", `did you mean "plants"?`},
-		"within itself":  {"trellis: {above: {over: {}}}\n", `unknown key "over": known: above`},
+		"within itself":  {"trellis: {above: {over: {}}}\n", `unknown key "over": known: above, pots`},
+		"of two forms":   {"trellis: {pots: [3, {liters: 4}]}\n", `unknown key "liters": did you mean "litres"? known: litres`},
 		"no unit":        {"water: 20\n", "cannot take the number `20` as a duration such as 20s"},
 		"list of struct": {"- x\n", "cannot take a list as garden"},
 		"a terminal's":   {"water: \"\\e[2J\"\n", "cannot take the text `?[2J` as a duration"},

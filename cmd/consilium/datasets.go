@@ -275,7 +275,7 @@ func checkConfigured(cmd *cobra.Command, path string) error {
 		return err
 	}
 	if unfit > 0 {
-		return fmt.Errorf("of %d datasets %d do not fit: jobs on them would fail until the files are mended", checked, unfit)
+		return fmt.Errorf("of %d datasets %d do not fit: jobs on them would fail until that is mended", checked, unfit)
 	}
 	_, err = fmt.Fprintf(out, "all %d datasets fit\n", checked)
 	return err
