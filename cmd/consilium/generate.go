@@ -20,8 +20,9 @@ import (
 
 func newDatasetsGenerateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "generate",
-		Short: "Make up a cohort of any size",
+		Use:     "generate",
+		Short:   "Make up a cohort of any size",
+		Example: `  consilium datasets generate cardiac --rows 100000 --sites 5 --out cohort`,
 	}
 	cmd.AddCommand(newGenerateCardiacCommand())
 	return cmd
