@@ -21,6 +21,7 @@ import (
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/ring"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -92,7 +93,7 @@ func (k *dirKey) readSealed(dir, name string) ([]byte, error) {
 	}
 	content, err := seal.Open(b[:0], nonce[:], b, nil)
 	if err != nil {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	return content, nil
 }
@@ -140,7 +141,7 @@ const (
 func parseHead(b []byte) (*protocols.ShareHead, error) {
 	h := new(protocols.ShareHead)
 	if len(b) != headSize {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	for _, seed := range []**mpc.Seed{&h.A, &h.B, &h.Salt} {
 		if b[0] == 1 {
@@ -214,26 +215,26 @@ func (b *buffer) Seek(offset int64, whence int) (int64, error) {
 func parseBlock(b []byte, n int, codes bool) (*protocols.ShareBlock, error) {
 	r, err := ipc.NewFileReader(bytes.NewReader(b))
 	if err != nil {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	defer r.Close()
 	if r.NumRecords() != 1 {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	record, err := r.Record(0)
 	if err != nil || int(record.NumRows()) != n || record.NumCols() < 1 || (record.NumCols() == 2) != codes {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	bits, ok := record.Column(0).(*array.Boolean)
 	if !ok || bits.Data().Offset() != 0 || bits.Data().Buffers()[1].Len() < (n+7)/8 {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	out := &protocols.ShareBlock{Rows: n, Bits: make(ring.Words, ring.Stride(n))}
 	copy(arrow.Uint64Traits.CastToBytes(out.Bits), bits.Data().Buffers()[1].Bytes()[:(n+7)/8])
 	if codes {
 		values, ok := record.Column(1).(*array.Uint64)
 		if !ok || values.Len() != n {
-			return nil, errDamaged
+			return nil, statedir.ErrDamaged
 		}
 		out.Codes = append(make(ring.Vec64, 0, n), values.Uint64Values()...)
 	}

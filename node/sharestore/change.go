@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consilium/job"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -294,7 +295,7 @@ func (c *change) Confirm() {
 		return // another change has seen to it
 	}
 	if err := d.enter(c.next); err != nil {
-		d.log.Warn("the version before stays until the next change", "error", line(err))
+		d.log.Warn("the version before stays until the next change", "error", statedir.Line(err))
 	}
 }
 

@@ -3,7 +3,6 @@ package sharestore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 
 	"consilium/job"
+	"consilium/node/statedir"
 	"consilium/node/vault"
 	"consilium/protocols"
 )
@@ -35,20 +35,17 @@ func open(c *Config, name string) *Dataset {
 	d := &Dataset{name: name, dir: filepath.Join(c.Dir, name), self: c.Self, key: c.Key, log: c.Log.With("dataset", name)}
 	if d.broken = d.load(); d.broken != nil {
 		d.log.Error("the shares cannot be used, and nothing of them is touched; to begin anew, move their directory away, start again, and run consilium deposit with --rebuild and this node's name",
-			"directory", d.dir, "error", line(d.broken))
+			"directory", d.dir, "error", statedir.Line(d.broken))
 	}
 	return d
 }
 
 func (d *Dataset) load() error {
-	b, err := job.ReadFile(filepath.Join(d.dir, stateFile), maxState)
-	if errors.Is(err, fs.ErrNotExist) {
-		if slices.ContainsFunc(d.list(d.dir), func(e os.DirEntry) bool { return ours(e.Name()) }) {
-			return errors.New("their state file is missing")
-		}
-		return nil
+	b, found, err := statedir.Read(d.dir, ours)
+	if errors.Is(err, statedir.ErrMissing) {
+		return fmt.Errorf("their %w", err)
 	}
-	if err != nil {
+	if err != nil || !found {
 		return err
 	}
 	names, err := parseState(b)
@@ -105,25 +102,19 @@ func (d *Dataset) ready() error {
 
 // trouble tells the operator's log what is wrong, and returns what others may hear.
 func (d *Dataset) trouble(what string, err error) error {
-	d.log.Error("the shares "+what, "error", line(err))
+	d.log.Error("the shares "+what, "error", statedir.Line(err))
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("its shares of dataset %s %s: its disk is full", d.name, what)
 	}
 	return fmt.Errorf("its shares of dataset %s %s; its operator's log says why", d.name, what)
 }
 
-// line makes an error fit for a log.
-func line(err error) string { return job.Printable(err.Error(), 900) }
-
 // enter puts versions into force, on disk and then here. After an error those before
 // hold.
 func (d *Dataset) enter(next ...*version) error {
-	path := filepath.Join(d.dir, stateFile)
-	if err := job.WriteFile(path, encodeState(next), 0o600); err != nil {
-		// The rename may have happened.
-		if back := job.WriteFile(path, encodeState(d.now), 0o600); back != nil {
-			d.broken = fmt.Errorf("which state is on disk is not known: %w; mend the disk and start again", errors.Join(err, back))
-		}
+	broken, err := statedir.Replace(d.dir, encodeState(next), encodeState(d.now))
+	if err != nil {
+		d.broken = broken
 		return d.trouble("cannot be written", err)
 	}
 	before := d.now
@@ -137,18 +128,8 @@ func (d *Dataset) enter(next ...*version) error {
 	return nil
 }
 
-// makeDir makes the dataset's directory, which has a state from its beginning on: only
-// then a lost one is noticed.
-func (d *Dataset) makeDir() error {
-	state := filepath.Join(d.dir, stateFile)
-	if _, err := os.Lstat(state); !errors.Is(err, fs.ErrNotExist) || len(d.now) > 0 {
-		return err
-	}
-	if err := os.Mkdir(d.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return errors.Join(job.SyncDir(filepath.Dir(d.dir)), job.WriteFile(state, encodeState(nil), 0o600))
-}
+// makeDir makes the dataset's directory where there is none.
+func (d *Dataset) makeDir() error { return statedir.Make(d.dir, len(d.now) > 0, encodeState(nil)) }
 
 // remove erases what nothing in force names. What cannot be removed now is found at the
 // next start.
@@ -157,15 +138,8 @@ func (d *Dataset) remove(path string) {
 		return // which state is on disk is not known
 	}
 	if err := os.RemoveAll(path); err != nil {
-		d.log.Warn("shares that are out of use cannot be removed: it will be tried at the next start", "error", line(err))
+		d.log.Warn("shares that are out of use cannot be removed: it will be tried at the next start", "error", statedir.Line(err))
 	}
-}
-
-// list returns a directory's entries, none when it cannot be read: what is to be read of
-// it says so itself.
-func (d *Dataset) list(dir string) []os.DirEntry {
-	entries, _ := os.ReadDir(dir)
-	return entries
 }
 
 // sweep removes what a process that was killed has left. Whatever else lies there is not
@@ -181,7 +155,7 @@ func (d *Dataset) sweep() {
 			return // what it names is not known
 		}
 	}
-	for _, entry := range d.list(d.dir) {
+	for _, entry := range statedir.List(d.dir) {
 		if name := entry.Name(); ours(name) && !named[name] {
 			d.log.Info("left half done, or out of use: removed from the shares", "name", name)
 			d.remove(filepath.Join(d.dir, name))

@@ -2,33 +2,27 @@ package sharestore
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
-
-// errDamaged says that a file is not, byte for byte, what this package writes.
-var errDamaged = errors.New("it is damaged: not as this program wrote it")
 
 // The two files are lines of a word and values, and a checksum: there is one spelling of
 // everything, so that a reader writes what it has read once more and compares.
 const (
 	stateWords   = "consilium shares v1\n"
 	versionWords = "consilium shares version v1\n"
-	maxState     = 4 << 10
 	maxVersion   = 2 * protocols.MaxSnapshotBytes
 )
 
 // The names of what a dataset has on disk.
 const (
-	stateFile     = "state"
 	versionPrefix = "version-"
 	rowsPrefix    = "rows-"
 	nameBytes     = 8
@@ -36,7 +30,7 @@ const (
 
 // ours tells whether this package gives such a name.
 func ours(name string) bool {
-	return isName(name, versionPrefix) || isName(name, rowsPrefix) || strings.HasPrefix(name, "."+stateFile) || strings.HasPrefix(name, "."+versionPrefix)
+	return isName(name, versionPrefix) || isName(name, rowsPrefix) || strings.HasPrefix(name, "."+statedir.File) || strings.HasPrefix(name, "."+versionPrefix)
 }
 
 // isName tells whether a name has that prefix and is one of this package's.
@@ -46,26 +40,21 @@ func isName(name, prefix string) bool {
 	return ok && err == nil && len(b) == nameBytes && hex.EncodeToString(b) == id
 }
 
-// sealed adds the checksum of all lines.
-func sealed(lines []byte) []byte {
-	return fmt.Appendf(lines, "sha256 %x\n", sha256.Sum256(lines))
-}
-
 // encodeState says what is in force, the newest first.
 func encodeState(now []*version) []byte {
 	lines := []byte(stateWords)
 	for _, v := range now {
 		lines = fmt.Appendf(lines, "version %s\n", v.name)
 	}
-	return sealed(lines)
+	return statedir.Checked(lines)
 }
 
 // maxVersions is how many are kept at most: that in force and the one before.
 const maxVersions = 2
 
 func parseState(b []byte) (names []string, err error) {
-	if len(b) > maxState {
-		return nil, errDamaged
+	if len(b) > statedir.MaxBytes {
+		return nil, statedir.ErrDamaged
 	}
 	again := []*version{}
 	for line := range strings.Lines(string(b)) {
@@ -74,7 +63,7 @@ func parseState(b []byte) (names []string, err error) {
 		}
 	}
 	if len(names) > maxVersions || !bytes.Equal(b, encodeState(again)) {
-		return nil, errDamaged
+		return nil, statedir.ErrDamaged
 	}
 	return names, nil
 }
@@ -97,13 +86,13 @@ func encodeVersion(v *protocols.ShareVersion, places []place) []byte {
 	for _, p := range places {
 		lines = fmt.Appendf(lines, "rows %s %d\n", p.name, p.first)
 	}
-	return sealed(lines)
+	return statedir.Checked(lines)
 }
 
 // parseVersion reads a version's lines.
 func parseVersion(b []byte) (*protocols.ShareVersion, []place, error) {
 	if len(b) > maxVersion {
-		return nil, nil, errDamaged
+		return nil, nil, statedir.ErrDamaged
 	}
 	v := &protocols.ShareVersion{Snapshot: new(protocols.ShareSnapshot)}
 	var places []place
@@ -132,7 +121,7 @@ func parseVersion(b []byte) (*protocols.ShareVersion, []place, error) {
 		}
 	}
 	if !bytes.Equal(b, encodeVersion(v, places)) || !inOrder(places, len(v.Snapshot.Chunks)) || v.Party != (len(places) > 0) {
-		return nil, nil, errDamaged
+		return nil, nil, statedir.ErrDamaged
 	}
 	return v, places, nil
 }

@@ -18,6 +18,7 @@ import (
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/ring"
+	"consilium/node/statedir"
 	"consilium/node/vault"
 	"consilium/protocols"
 )
@@ -90,7 +91,7 @@ func namesIn(t testing.TB, dir string) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Name() != stateFile {
+		if e.Name() != statedir.File {
 			names = append(names, e.Name())
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"consilium/job"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -221,7 +222,7 @@ func TestLoss(t *testing.T) {
 	h := newHome(t)
 	keep(t, h.open(t), job.Hash{}, 0, 4, 0, true)
 	before := h.names(t)
-	must(t, os.Truncate(filepath.Join(h.Dir, "lung", stateFile), 30))
+	must(t, os.Truncate(filepath.Join(h.Dir, "lung", statedir.File), 30))
 	d := h.open(t)
 	if _, err := d.Versions(); err == nil || !h.clear(err) {
 		t.Errorf("a damaged state: %v", err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"consilium/job"
+	"consilium/node/statedir"
 )
 
 // damages of a file.
@@ -91,7 +92,7 @@ func TestDamage(t *testing.T) {
 		file  string
 		fails []string
 	}{
-		{stateFile, []string{"newest", "deposit"}},
+		{statedir.File, []string{"newest", "deposit"}},
 		{filepath.Join(newest, keyFile), []string{"newest"}},
 		{filepath.Join(newest, budgetFile), []string{"newest"}},
 		{filepath.Join(old, keyFile), []string{"key"}},
@@ -117,7 +118,7 @@ func TestDamage(t *testing.T) {
 			if log := h.log.String(); !strings.Contains(log, "level=ERROR") || strings.Contains(log, "AGE-SECRET") {
 				t.Errorf("%s, %s: the log says %q", c.file, name, log)
 			}
-			if name != "a directory" || c.file != stateFile {
+			if name != "a directory" || c.file != statedir.File {
 				h.want(t, old, newest, deposit)
 			}
 			if name == "gone" {
@@ -130,7 +131,7 @@ func TestDamage(t *testing.T) {
 // mend rekeys and deposits anew, under the epoch that is no longer in use by then.
 func (h *home) mend(t *testing.T, v *Vault, file string, fresh *sheaf) {
 	t.Helper()
-	if w, err := v.Withdraw(); file == stateFile {
+	if w, err := v.Withdraw(); file == statedir.File {
 		if err == nil {
 			t.Error("a vault of unknown state was changed")
 		}
@@ -179,7 +180,7 @@ func TestOtherDatasetsDoNotSuffer(t *testing.T) {
 	v := h.open(t)
 	keepEpoch(t, v, made[0][0])
 	keepEpoch(t, h.store.Dataset("lock"), made[0][0])
-	if err := os.WriteFile(filepath.Join(h.Dir, "lung", stateFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(h.Dir, "lung", statedir.File), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := h.open(t).Epoch(); err == nil {

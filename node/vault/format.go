@@ -3,7 +3,6 @@ package vault
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,25 +11,17 @@ import (
 
 	"consilium/job"
 	"consilium/mpc/mhe"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
-
-// errDamaged says that a file is not, byte for byte, what this package writes.
-var errDamaged = errors.New("it is damaged: not as this program wrote it")
 
 // The two files are lines of a word and values, and a checksum: there is one spelling of
 // everything, so that a reader writes what it has read once more and compares.
 const (
 	stateWords   = "consilium vault v1\n"
 	depositWords = "consilium deposit v1\n"
-	maxState     = 4 << 10
 	maxDeposit   = 64 << 20
 )
-
-// sealed adds the checksum of all lines.
-func sealed(lines []byte) []byte {
-	return fmt.Appendf(lines, "sha256 %x\n", sha256.Sum256(lines))
-}
 
 // state says what is in force. A zero hash is nothing.
 type state struct {
@@ -48,13 +39,13 @@ func (s state) encode() []byte {
 	if s.deposit != (job.Hash{}) {
 		lines = fmt.Appendf(lines, "deposit %s\nunder %s\nheld %t\n", s.deposit, s.under, s.held)
 	}
-	return sealed(lines)
+	return statedir.Checked(lines)
 }
 
 func parseState(b []byte) (state, error) {
 	var s state
-	if len(b) > maxState {
-		return s, errDamaged
+	if len(b) > statedir.MaxBytes {
+		return s, statedir.ErrDamaged
 	}
 	for line := range strings.Lines(string(b)) {
 		word, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
@@ -71,7 +62,7 @@ func parseState(b []byte) (state, error) {
 		}
 	}
 	if whole := s.deposit == (job.Hash{}) || s.under != (job.Hash{}); !whole || !bytes.Equal(b, s.encode()) {
-		return state{}, errDamaged
+		return state{}, statedir.ErrDamaged
 	}
 	return s, nil
 }
@@ -90,13 +81,13 @@ func encodeDeposit(d *protocols.Deposit) []byte {
 		lines = base64.StdEncoding.AppendEncode(lines, d.Signatures[i])
 		lines = append(lines, '\n')
 	}
-	return sealed(lines)
+	return statedir.Checked(lines)
 }
 
 // parseDeposit reads a deposit's lines, and the manifests in them.
 func parseDeposit(b []byte) (*protocols.Deposit, []*mhe.Manifest, error) {
 	if len(b) > maxDeposit {
-		return nil, nil, errDamaged
+		return nil, nil, statedir.ErrDamaged
 	}
 	d := new(protocols.Deposit)
 	for line := range strings.Lines(string(b)) {
@@ -116,7 +107,7 @@ func parseDeposit(b []byte) (*protocols.Deposit, []*mhe.Manifest, error) {
 		}
 	}
 	if !bytes.Equal(b, encodeDeposit(d)) {
-		return nil, nil, errDamaged
+		return nil, nil, statedir.ErrDamaged
 	}
 	manifests, err := checkDeposit(d)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/mhe"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -50,7 +51,7 @@ func TestStateFile(t *testing.T) {
 		stateWords + "deposit " + job.Hash{1}.String() + "\nunder " + job.Hash{}.String() + "\nheld true\n",
 		stateWords + "deposit " + job.Hash{1}.String() + "\nunder " + job.Hash{1}.String() + "\nheld 1\n",
 	} {
-		if got, err := parseState(sealed([]byte(lines))); err == nil {
+		if got, err := parseState(statedir.Checked([]byte(lines))); err == nil {
 			t.Errorf("%q is read as %+v", lines, got)
 		}
 	}
@@ -114,7 +115,7 @@ func FuzzState(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// The checksum is made to fit, so that what is behind it is reached.
-		for _, b := range [][]byte{b, sealed(bytes.Clone(b))} {
+		for _, b := range [][]byte{b, statedir.Checked(bytes.Clone(b))} {
 			if s, err := parseState(b); err == nil && !bytes.Equal(s.encode(), b) {
 				t.Errorf("%q became %q", b, s.encode())
 			}
@@ -128,7 +129,7 @@ func FuzzDeposit(f *testing.F) {
 	f.Add(good[:bytes.LastIndex(good, []byte("sha256"))])
 	f.Add([]byte(depositWords + "at x\nat x\nsite = =\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, b := range [][]byte{b, sealed(bytes.Clone(b))} {
+		for _, b := range [][]byte{b, statedir.Checked(bytes.Clone(b))} {
 			d, manifests, err := parseDeposit(b)
 			if err != nil {
 				continue

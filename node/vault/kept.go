@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consilium/job"
+	"consilium/node/statedir"
 )
 
 // kept is a directory that lasts as long as somebody uses it: the state in force, a
@@ -36,13 +37,12 @@ func (v *Vault) remove(path string) {
 		return // which state is on disk is not known
 	}
 	if err := os.RemoveAll(path); err != nil {
-		v.log.Warn("what is out of use cannot be removed from the vault: it will be tried at the next start", "error", line(err))
+		v.log.Warn("what is out of use cannot be removed from the vault: it will be tried at the next start", "error", statedir.Line(err))
 	}
 }
 
 // The names of what a vault has on disk.
 const (
-	stateFile     = "state"
 	epochPrefix   = "epoch-"
 	keyFile       = "key.age"
 	budgetFile    = "budget"
@@ -80,7 +80,7 @@ func (v *Vault) sweep() {
 		v.sweepFiles(d.path)
 	}
 	v.sweepFiles(v.dir)
-	for _, entry := range v.list(v.dir) {
+	for _, entry := range statedir.List(v.dir) {
 		if path := filepath.Join(v.dir, entry.Name()); ours(entry.Name()) && !named[path] {
 			v.log.Info("left half done, or out of use: removed from the vault", "name", entry.Name())
 			v.remove(path)
@@ -90,19 +90,12 @@ func (v *Vault) sweep() {
 
 // sweepFiles removes files that were being written when the process ended.
 func (v *Vault) sweepFiles(dir string) {
-	for _, entry := range v.list(dir) {
-		for _, name := range []string{stateFile, keyFile, budgetFile, depositFile} {
+	for _, entry := range statedir.List(dir) {
+		for _, name := range []string{statedir.File, keyFile, budgetFile, depositFile} {
 			if strings.HasPrefix(entry.Name(), "."+name) && entry.Type().IsRegular() {
 				v.remove(filepath.Join(dir, entry.Name()))
 				break
 			}
 		}
 	}
-}
-
-// list returns a directory's entries, none when it cannot be read: what is to be read of
-// it says so itself.
-func (v *Vault) list(dir string) []os.DirEntry {
-	entries, _ := os.ReadDir(dir)
-	return entries
 }

@@ -18,6 +18,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc/mhe"
+	"consilium/node/statedir"
 )
 
 // kills is how often a process that changes its vault is killed.
@@ -243,8 +244,8 @@ func checkSteps(t *testing.T, v *Vault, made [2]*mhe.Epoch, done int) int {
 				t.Errorf("after step %d: %v", n, err)
 			}
 		}
-		for _, e := range v.list(v.dir) {
-			if !names[e.Name()] && e.Name() != stateFile {
+		for _, e := range statedir.List(v.dir) {
+			if !names[e.Name()] && e.Name() != statedir.File {
 				t.Errorf("after step %d: %s is left", n, e.Name())
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/mhe"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -201,7 +202,7 @@ func (h *home) names(t testing.TB) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Name() != stateFile {
+		if e.Name() != statedir.File {
 			names = append(names, e.Name())
 		}
 	}

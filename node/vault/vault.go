@@ -3,15 +3,14 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"consilium/job"
 	"consilium/mpc/mhe"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -79,20 +78,17 @@ func open(c *Config, dataset string) *Vault {
 	}
 	if v.broken = v.load(); v.broken != nil {
 		v.log.Error("the vault cannot be used, and nothing in it is touched; to begin anew, move its directory away, start again, and have the sites rekey and deposit",
-			"directory", v.dir, "error", line(v.broken))
+			"directory", v.dir, "error", statedir.Line(v.broken))
 	}
 	return v
 }
 
 func (v *Vault) load() error {
-	b, err := job.ReadFile(filepath.Join(v.dir, stateFile), maxState)
-	if errors.Is(err, fs.ErrNotExist) {
-		if slices.ContainsFunc(v.list(v.dir), func(e os.DirEntry) bool { return ours(e.Name()) }) {
-			return errors.New("its state file is missing")
-		}
-		return nil
+	b, found, err := statedir.Read(v.dir, ours)
+	if errors.Is(err, statedir.ErrMissing) {
+		return fmt.Errorf("its %w", err)
 	}
-	if err != nil {
+	if err != nil || !found {
 		return err
 	}
 	s, err := parseState(b)
@@ -127,7 +123,7 @@ func (v *Vault) loadEpoch(id job.Hash) *epoch {
 	switch {
 	case errors.Is(err, mhe.ErrOldEpoch): // which tells nothing of the disk, and whoever asks can mend it
 		e.err = fmt.Errorf("its key epoch %s: %w", id.Short(), mhe.ErrOldEpoch)
-		v.log.Error("the vault has a key that cannot answer any more", "error", line(e.err))
+		v.log.Error("the vault has a key that cannot answer any more", "error", statedir.Line(e.err))
 	case err != nil:
 		e.err = v.trouble("cannot read the key epoch "+id.Short(),
 			fmt.Errorf("%w; if vault_key names another file than then, name that one; otherwise this piece of the key is lost: have the sites rekey and deposit anew", err))
@@ -169,12 +165,9 @@ func (e *epoch) open() (*mhe.Epoch, *mhe.Budget, error) {
 
 // trouble tells the operator's log what is wrong, and returns what others may hear.
 func (v *Vault) trouble(what string, err error) error {
-	v.log.Error("the vault "+what, "error", line(err))
+	v.log.Error("the vault "+what, "error", statedir.Line(err))
 	return fmt.Errorf("its vault of dataset %s %s; its operator's log says why", v.dataset, what)
 }
-
-// line makes an error fit for a log.
-func line(err error) string { return job.Printable(err.Error(), 900) }
 
 // ready returns an error when nothing of the vault can be used.
 func (v *Vault) ready() error {
@@ -246,18 +239,9 @@ func (e *epoch) write(key *mhe.Epoch) error {
 	return err
 }
 
-// makeDir makes a directory for something new, in that of the dataset, which has a
-// state from its beginning on: only then a lost one is noticed.
+// makeDir makes a directory for something new, in that of the dataset.
 func (v *Vault) makeDir(path string) error {
-	state := filepath.Join(v.dir, stateFile)
-	if _, err := os.Lstat(state); errors.Is(err, fs.ErrNotExist) && v.now == (force{}) {
-		if err := os.Mkdir(v.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if err := errors.Join(job.SyncDir(filepath.Dir(v.dir)), job.WriteFile(state, v.now.state().encode(), 0o600)); err != nil {
-			return err
-		}
-	} else if err != nil {
+	if err := statedir.Make(v.dir, v.now != (force{}), state{}.encode()); err != nil {
 		return err
 	}
 	return os.Mkdir(path, 0o700)
@@ -269,12 +253,9 @@ func (v *Vault) enter(next force) error {
 	if err := job.SyncDir(v.dir); err != nil {
 		return v.trouble("cannot be written", err)
 	}
-	path := filepath.Join(v.dir, stateFile)
-	if err := job.WriteFile(path, next.state().encode(), 0o600); err != nil {
-		// The rename may have happened.
-		if back := job.WriteFile(path, v.now.state().encode(), 0o600); back != nil {
-			v.broken = fmt.Errorf("which state is on disk is not known: %w; mend the disk and start again", errors.Join(err, back))
-		}
+	broken, err := statedir.Replace(v.dir, next.state().encode(), v.now.state().encode())
+	if err != nil {
+		v.broken = broken
 		return v.trouble("cannot be written", err)
 	}
 	next.hold()

@@ -13,6 +13,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/mhe"
+	"consilium/node/statedir"
 	"consilium/protocols"
 )
 
@@ -439,7 +440,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	}
 	v = h.open(t)
 	h.want(t, epochName(made[0][0]), depositPrefix+job.Hash{1}.String(), "notes.txt")
-	if files := v.list(current); len(files) != 2 {
+	if files := statedir.List(current); len(files) != 2 {
 		t.Errorf("%v", files)
 	}
 	if _, _, err := v.Epoch(); err != nil {
