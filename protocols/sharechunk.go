@@ -113,6 +113,16 @@ func (b *ShareBlock) subSeed(seed mpc.Seed, column int) {
 	b.mask()
 }
 
+// subSeeds takes off what the seeds of chunk k stand for, and leaves the explicit
+// component.
+func (b *ShareBlock) subSeeds(k int, seeds [3]mpc.Seed, column int) {
+	for i, seed := range seeds {
+		if i != explicitOf(k) {
+			b.subSeed(seed, column)
+		}
+	}
+}
+
 // add adds another component.
 func (b *ShareBlock) add(other *ShareBlock) {
 	for i, x := range other.Codes {
@@ -190,11 +200,7 @@ type DealtChunk struct {
 func DealChunk(k int, seeds [3]mpc.Seed, blocks []*ShareBlock) *DealtChunk {
 	c := &DealtChunk{explicitOf(k), blocks, seeds}
 	for i, b := range blocks {
-		for j, seed := range seeds {
-			if j != c.Explicit {
-				b.subSeed(seed, i+PresentColumn)
-			}
-		}
+		b.subSeeds(k, seeds, i+PresentColumn)
 	}
 	return c
 }

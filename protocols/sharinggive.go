@@ -174,17 +174,13 @@ func (l *dealLine) mask() error {
 		if err != nil || c == nil {
 			return err
 		}
-		explicit := explicitOf(c.k)
 		for i := range c.seeds {
 			l.coins.Fill(c.seeds[i][:])
 		}
+		explicit := explicitOf(c.k)
 		commitment := blockCommitment{salt: c.seeds[explicit]}
 		for i, b := range c.blocks {
-			for j, seed := range c.seeds {
-				if j != explicit {
-					b.subSeed(seed, i+PresentColumn)
-				}
-			}
+			b.subSeeds(c.k, c.seeds, i+PresentColumn)
 			commitment.column(b)
 		}
 		for i, seed := range c.seeds {
