@@ -297,8 +297,8 @@ func TestCancelInMidJob(t *testing.T) {
 func TestCoordinatorGivesAJobUp(t *testing.T) {
 	s, o, nodes := atWork(t)
 	signed, _ := startTwo(t, s, o)
-	o.desk(1).send(t, endMessage(signed.ID(), "hospital-3 is not\nconnected", nil))
-	want := "the coordinator ended the job: hospital-3 is not connected"
+	o.desk(1).send(t, endMessage(signed.ID(), "hospital-3 left\nits link was lost", nil))
+	want := "the coordinator ended the job: hospital-3 left; its link was lost"
 	if outcome := o.desk(1).outcome(t); outcome.Error != want {
 		t.Errorf("outcome is %q, want %q", outcome.Error, want)
 	}

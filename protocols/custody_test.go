@@ -412,7 +412,7 @@ func TestCheckVault(t *testing.T) {
 	// Before there is a key, and before anything is deposited.
 	say(wardRekey, nil, 1, "")
 	say(wardDeposit, nil, 1, "run consilium rekey first")
-	say(wardMoments, answered, 1, "run consilium deposit first")
+	say(wardMoments, answered, 1, "run consilium deposit --engine mhe first; if it is deposited as shares, add engine: shares to the job")
 	say(wardWithdraw, nil, 1, "")
 	for _, a := range []ask{wardRekey, wardDeposit, wardWithdraw} {
 		say(a, nil, 2, "") // has nothing to do with it

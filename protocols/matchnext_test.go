@@ -510,11 +510,15 @@ func TestMatchNextExpires(t *testing.T) {
 
 		r.rows[1].fail = func(at string) error { // one party does not get to write it
 			if at == "before turning" {
+				time.Sleep(time.Second) // the others do
 				return errors.New("the process was killed")
 			}
 			return nil
 		}
 		r.next(run, 2).run()
+		if at := []int{r.rows[0].read(run).Rank, r.rows[1].read(run).Rank, r.rows[2].read(run).Rank}; !slices.Equal(at, []int{2, 1, 2}) {
+			t.Fatalf("the parties have come to ranks %v", at)
+		}
 		r.rows[1].fail = nil
 		r.answer(r.offered(run, 1), run, 1, 0) // too late
 		second := r.next(run, 2).succeed()
