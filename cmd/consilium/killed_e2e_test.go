@@ -41,20 +41,10 @@ func TestKilledParties(t *testing.T) {
 		}
 		return stdout, err
 	}
-	// undisturbed is run while nobody is killed. A link that a kill has cut may still come
-	// up anew a moment after all are ready, and takes the job on it along: people ask again.
-	undisturbed := func(args ...string) (stdout string, err error) {
-		for range 3 {
-			if stdout, err = run(args...); err == nil || !strings.Contains(err.Error(), " lost: ") {
-				break
-			}
-		}
-		return stdout, err
-	}
 	// sums is what jobs answer from: few rows, all, or nothing.
 	sums := func() string {
 		t.Helper()
-		stdout, err := undisturbed("run", "--json", path)
+		stdout, err := run("run", "--json", path)
 		if err != nil && strings.Contains(err.Error(), "nothing of this dataset is deposited as shares") {
 			return nothing
 		}
@@ -72,7 +62,7 @@ func TestKilledParties(t *testing.T) {
 	begin := func(goesOn bool) { // with few rows, where a change cannot go on
 		t.Helper()
 		if !goesOn {
-			_, err := undisturbed(few...)
+			_, err := run(few...)
 			must(t, err)
 			now = "170"
 		}

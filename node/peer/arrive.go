@@ -16,13 +16,31 @@ func (r *remote) arriving(on *link, id mpc.SessionID) (*lane, error) {
 	if l != nil {
 		return l, nil
 	}
-	if r.waiting >= maxEarly {
+	if r.waiting >= maxEarly && !r.forget() {
 		return nil, fmt.Errorf("more than %d sessions started that are not admitted here", maxEarly)
 	}
 	r.waiting++
 	l = newLane(id, laneEarly)
 	r.lanes[id] = l
 	return l, nil
+}
+
+// forget makes room for an early session: it drops the oldest that the peer has left
+// again without a frame for this node, and reports whether there was one. A node
+// that takes no part in its peers' jobs sees all their sessions pass like this.
+func (r *remote) forget() bool {
+	var oldest *lane
+	for _, l := range r.lanes {
+		if l.passed() && (oldest == nil || l.since.Before(oldest.since)) {
+			oldest = l
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	r.waiting--
+	delete(r.lanes, oldest.id)
+	return true
 }
 
 // expect charges an announced frame to its session before any memory is spent

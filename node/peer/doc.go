@@ -20,9 +20,10 @@
 // session, a session that nobody reads holds up no other, and the memory that a
 // peer can fill is bounded: Window for each session that the node has admitted,
 // 256 KiB for each of at most 256 that it has not admitted yet, and an eighth more
-// where memory is used again. What exceeds a
-// limit closes the link, for only a faulty or hostile peer does that. Window must
-// hold two frames of every channel that a protocol uses at the same time.
+// where memory is used again. What exceeds a limit closes the link, for only a
+// faulty or hostile peer does that; a session that others hold without this node
+// counts only while it lasts. Window must hold two frames of every channel that a
+// protocol uses at the same time.
 //
 // A session that loses a link is broken for good with that peer: every waiting
 // Send and Recv hears why, and the link that follows serves later sessions only.

@@ -62,6 +62,12 @@ func (l *lane) ending() error {
 	return l.err
 }
 
+// passed says whether the peer has begun the session and left it in good order
+// without a frame for this node, which has not admitted it.
+func (l *lane) passed() bool {
+	return l.state == laneEarly && l.ended && len(l.steps) == 0
+}
+
 // breakOff ends the lane with err, unless it has ended already.
 func (l *lane) breakOff(err error) {
 	if l.ended || l.err != nil {

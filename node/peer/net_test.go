@@ -544,3 +544,31 @@ func TestSessionAbortTravels(t *testing.T) {
 		mustFail(t, sessions[i].Err(), "aborted: hospital-3, step divide: cannot go on")
 	}
 }
+
+// TestSessionsOfOthersPass runs many more sessions at one node than its peer may have
+// early ones; the peer takes part in none, and the link lives on, also after a loss.
+func TestSessionsOfOthersPass(t *testing.T) {
+	w := newWorld(t, 2, nil)
+	w.start(1)
+	pass := func(round byte) {
+		t.Helper()
+		for i := range 2 * maxEarly {
+			id := mpc.SessionID{0: byte(i >> 8), 1: byte(i), 2: round}
+			w.admit(id, 0)
+			w.nets[0].Release(id)
+		}
+		warm(t, w, session(round)) // all before it has arrived, in order
+		if lost := append(w.logs[0].with("link lost"), w.logs[1].with("protocol broken")...); len(lost) > 0 {
+			t.Fatalf("sessions without the peer took the link along: %q", lost)
+		}
+	}
+	w.start(0)
+	eventually(t, "the link is up", func() bool { return w.nets[0].Connected(1) })
+	pass(1)
+	if err := w.nets[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.start(0)
+	eventually(t, "the link is up again", func() bool { return w.nets[0].Connected(1) })
+	pass(2)
+}

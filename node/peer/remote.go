@@ -11,7 +11,7 @@ import (
 )
 
 // maxEarly is how many sessions a peer may have started that this node has not
-// admitted.
+// admitted. Those that it left again without a frame make room for others.
 const maxEarly = 256
 
 var errClosing = errors.New("this node is closing its links")
@@ -131,6 +131,9 @@ func (r *remote) lose(cause error) {
 		case laneReleased:
 			delete(r.lanes, id)
 		case laneEarly:
+			if l.passed() {
+				continue // nothing of it was lost
+			}
 			clear(l.steps)
 			l.ended = false
 			l.breakOff(lost)
