@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,16 +73,7 @@ func TestMatchExchange(t *testing.T) {
 		}
 		wantRefused(t, replay, "the input of hospital-5 of list pairs is missing")
 	}
-	for k := 1; k <= 5; k++ {
-		log, err := os.ReadFile(w.layout.Log(localnet.NodeName(k)))
-		must(t, err)
-		if bytes.Contains(log, []byte("424242")) {
-			t.Errorf("the log of hospital %d names a pair", k)
-		}
-	}
-	if bytes.Contains(w.tap.capture(), []byte("424242")) {
-		t.Error("a pair's number travels readably")
-	}
+	w.neverTells(t, "424242")
 }
 
 // TestMatchExchangeExactNeedsOtherParties: who has pairs must not see the graph.
