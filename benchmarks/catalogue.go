@@ -1,15 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
+	"os"
 	"slices"
 
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/mpc/spool"
 	"consilium/protocols"
 )
 
@@ -77,20 +80,22 @@ func (c *cohort) task(d *dealer) task {
 	r, j := c.study()
 	plan, err := protocols.PlanJob(j, r)
 	if err != nil {
-		return task{
-			run:   func(s *mpc.Session) output { s.Fail(err); return output{} },
-			check: func(*checker, output) error { return err },
-		}
+		return impossible(err)
 	}
-	in := protocols.Inputs{Sums: map[string]rss.Vec128{}, Rows: map[string]*protocols.Rows{}}
+	spill, end, err := newSpill()
+	if err != nil {
+		return impossible(err)
+	}
+	in := protocols.Inputs{Sums: map[string]rss.Vec128{}, Rows: map[string]*protocols.Sampled{}}
 	for _, s := range plan.Summaries {
 		in.Sums[s.Name] = rss.Public(d.s, ring.FromBig(c.sums(&s)))
 	}
 	for _, s := range plan.Samples {
-		in.Rows[s.Name] = c.sample(d, &s)
+		in.Rows[s.Name] = c.sample(d, spill, s)
 	}
 	return task{
-		run: func(s *mpc.Session) output { return output{values: plan.Compute(s, in)} },
+		close: end,
+		run:   func(s *mpc.Session) output { return output{values: plan.Compute(s, in)} },
 		check: func(ch *checker, out output) error {
 			result, err := ch.finish(plan, out.values)
 			if err != nil {
@@ -99,6 +104,28 @@ func (c *cohort) task(d *dealer) task {
 			return c.check(c, result)
 		},
 	}
+}
+
+// impossible is a task that fails.
+func impossible(err error) task {
+	return task{
+		run:   func(s *mpc.Session) output { s.Fail(err); return output{} },
+		check: func(*checker, output) error { return err },
+	}
+}
+
+// newSpill takes what memory does not hold, in a directory of its own, until end.
+func newSpill() (sp *rss.Spill, end func() error, err error) {
+	dir, err := os.MkdirTemp("", "consilium-spill-")
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := spool.Open(dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	sp = rss.NewSpill(d, rss.ChunkRows)
+	return sp, func() error { return errors.Join(sp.Close(), os.RemoveAll(dir)) }, nil
 }
 
 // finish opens the outputs and does the recipient's part.
@@ -135,7 +162,7 @@ func (c *cohort) value(v *job.Vector, i int) (int64, bool) {
 }
 
 // sample shares a sample's rows.
-func (c *cohort) sample(d *dealer, s *protocols.Sample) *protocols.Rows {
+func (c *cohort) sample(d *dealer, spill *rss.Spill, s protocols.Sample) *protocols.Sampled {
 	member := make([]bool, c.rows)
 	for i := range member {
 		member[i] = !slices.ContainsFunc(s.Vectors, func(v job.Vector) bool {
@@ -143,14 +170,15 @@ func (c *cohort) sample(d *dealer, s *protocols.Sample) *protocols.Rows {
 			return !known
 		})
 	}
-	rows := &protocols.Rows{N: c.rows, Value: map[string]rss.Vec{}}
+	rows := protocols.NewSampled(d.s, spill, c.rows, s)
+	var columns []rss.Vec
 	for _, v := range s.Vectors {
-		rows.Value[v.Name] = d.vec(c.rows, func(i int) int64 {
+		columns = append(columns, d.vec(c.rows, func(i int) int64 {
 			x, _ := c.value(&v, i)
 			return x * one(member[i])
-		})
+		}))
 	}
-	rows.Member = d.vec(c.rows, func(i int) int64 { return one(member[i]) })
+	rows.Fill().Append(d.s, append(columns, d.vec(c.rows, func(i int) int64 { return one(member[i]) }))...)
 	return rows
 }
 

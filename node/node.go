@@ -13,6 +13,7 @@ import (
 	"consilium/daemon"
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/spool"
 	"consilium/node/overlay"
 	"consilium/node/peer"
 	"consilium/node/sharestore"
@@ -28,6 +29,7 @@ type Node struct {
 	vaults  *vault.Store      // nil without a key
 	shares  *sharestore.Store // likewise
 	rows    *rowStore
+	spool   *spool.Dir
 	net     *peer.Net
 	metrics *metrics
 	monitor *daemon.Monitor
@@ -98,6 +100,9 @@ func (n *Node) open() (err error) {
 	}
 	if err := n.openShares(); err != nil {
 		return err
+	}
+	if n.spool, err = spool.Open(filepath.Join(c.State, "spool")); err != nil {
+		return fmt.Errorf("temporary files: %w", err)
 	}
 	n.decider = &decider{identity: n.identity, roster: n.roster, policy: c.Policy, data: n.data, models: n.models, vaults: n.vaults, shares: n.shares, store: n.store, log: n.log}
 	n.link = n.newLink()

@@ -12,6 +12,7 @@ import (
 	"consilium/api/wire"
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/rss"
 	"consilium/protocols"
 )
 
@@ -81,7 +82,7 @@ func (n *Node) launch(r *run) {
 
 // perform waits for the job's turn and does this node's part. Its sessions are
 // open at the links meanwhile, so that frames of faster nodes find their place.
-func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedShare, error) {
+func (n *Node) perform(ctx context.Context, r *run, turn *place) (_ *job.SealedShare, err error) {
 	for _, s := range []mpc.SessionID{r.confirm, r.session} {
 		if err := n.net.Admit(s); err != nil {
 			return nil, err
@@ -109,6 +110,9 @@ func (n *Node) perform(ctx context.Context, r *run, turn *place) (*job.SealedSha
 		r.task.Runs = siteRuns{matchRuns(n.config.State), r.log}
 	}
 	r.task.Rows = n.rows
+	spill := rss.NewSpill(n.spool, rss.ChunkRows)
+	defer func() { err = errors.Join(err, spill.Close()) }()
+	r.task.Spill = spill
 	return r.task.Run(ctx)
 }
 

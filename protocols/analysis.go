@@ -79,7 +79,7 @@ type Inputs struct {
 	// Sums holds each summary of the plan, added over all sites.
 	Sums map[string]rss.Vec128
 	// Rows holds each sample of the plan.
-	Rows map[string]*Rows
+	Rows map[string]*Sampled
 }
 
 // Opened are the same vectors in the clear, as signed integers, at the recipient.

@@ -90,7 +90,7 @@ func (Correlation) Compute(s *mpc.Session, plan *Plan, in Inputs) Outputs {
 		sums := c.of(s, in.Sums)
 		n, totals, products = sums.count(), sums.totals(), sums.products()
 	} else {
-		n, totals, products = c.ranked(s.Step("ranks"), in.Rows[rankedRows])
+		n, totals, products = c.ranked(s.Step("ranks"), in.Rows[rankedRows].whole(s))
 		width = 4 * (log2(c.rows) + 1)
 	}
 	r, constant := correlated(s, centred(s.Step("centred"), n, totals, products), p, width)

@@ -140,7 +140,7 @@ func (Cox) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
 
 // Compute implements Analysis.
 func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, rows := p.Detail.(*cox), in.Rows[coxSample]
+	m, rows := p.Detail.(*cox), in.Rows[coxSample].whole(s)
 	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], rowFrac(rows.N, 0))
 	c := newCoxRows(s.Step("rows"), m.axis, rows, x, m.efron)
 	fit := c.fit(s.Step("fit"), x.kept)

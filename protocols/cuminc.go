@@ -101,7 +101,7 @@ func (CumInc) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) 
 
 // Compute implements Analysis.
 func (CumInc) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	c, rows := p.Detail.(*competing), in.Rows["rows"]
+	c, rows := p.Detail.(*competing), in.Rows["rows"].whole(s)
 	causes := rows.values(c.vectors)
 	ended := causes[0]
 	for _, x := range causes[1:] {

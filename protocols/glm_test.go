@@ -581,13 +581,11 @@ func TestGLMCosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := memnet.New(memnet.Config{})
+		w, spill := memnet.New(memnet.Config{}), newSpill(t, rss.ChunkRows)
 		if err := w.Run(func(s *mpc.Session) error {
-			in := Inputs{Sums: map[string]rss.Vec128{designMoments: rss.Zero[ring.Vec128](plan.Summaries[0].Len())}, Rows: map[string]*Rows{}}
-			sample := &Rows{N: rows, Value: map[string]rss.Vec{}, Member: rss.Zero[ring.Vec64](rows)}
-			for _, v := range plan.Samples[0].Vectors {
-				sample.Value[v.Name] = rss.Zero[ring.Vec64](rows)
-			}
+			in := Inputs{Sums: map[string]rss.Vec128{designMoments: rss.Zero[ring.Vec128](plan.Summaries[0].Len())}, Rows: map[string]*Sampled{}}
+			sample := NewSampled(s, spill, rows, plan.Samples[0])
+			sample.Fill().End(s)
 			in.Rows[modelRows] = sample
 			a.Compute(s.Step(stepCompute), plan, in)
 			return s.Err()

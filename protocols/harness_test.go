@@ -12,6 +12,8 @@ import (
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/mpc/rss"
+	"consilium/mpc/spool"
 	"consilium/node/linktest"
 )
 
@@ -24,6 +26,7 @@ type trial struct {
 	decisions []job.Decision
 	analysis  Analysis // instead of the registry's, if not nil
 	timeout   time.Duration
+	chunkRows int             // of what parties compute on
 	worlds    linktest.Worlds // memnet.New, or others over links
 	hooks     memnet.Hooks
 	absent    int                                        // index of a node that never starts, or -1
@@ -43,7 +46,23 @@ func (s *study) trial(a ask) *trial {
 // try is a trial of a signed job, with new decisions of all nodes.
 func (s *study) try(signed *job.Signed) *trial {
 	s.t.Helper()
-	return &trial{study: s, signed: signed, decisions: s.decide(signed), timeout: 20 * time.Second, worlds: memnet.New, absent: -1}
+	return &trial{study: s, signed: signed, decisions: s.decide(signed), timeout: 20 * time.Second, chunkRows: rss.ChunkRows, worlds: memnet.New, absent: -1}
+}
+
+// newSpill takes what memory does not hold, until the test ends.
+func newSpill(t testing.TB, chunkRows int) *rss.Spill {
+	t.Helper()
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spill := rss.NewSpill(dir, chunkRows)
+	t.Cleanup(func() {
+		if err := spill.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return spill
 }
 
 // over has the trial's frames go over another transport than memory.
@@ -62,7 +81,7 @@ func (tr *trial) tasks(net *memnet.Network) []*Task {
 		task := &Task{
 			Signed: tr.signed, Roster: tr.roster, Decisions: tr.decisions,
 			Self: node.Name, Key: node.Key, Transport: net.Transport(mpc.PartyID(i)),
-			Data: tr.data[j.Dataset][i], Timeout: tr.timeout,
+			Data: tr.data[j.Dataset][i], Timeout: tr.timeout, Spill: newSpill(tr.t, tr.chunkRows),
 		}
 		if tr.task != nil {
 			tr.task(i, task)

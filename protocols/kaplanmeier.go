@@ -187,7 +187,7 @@ func (k *survival) where() string {
 
 // Compute implements Analysis.
 func (KaplanMeier) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	k, rows := p.Detail.(*survival), in.Rows["rows"]
+	k, rows := p.Detail.(*survival), in.Rows["rows"].whole(s)
 	members := []rss.Vec{rows.Member}
 	sorted := byRisk(s.Step("sort"), k.axis, rows, rows.Value[endVector], rows.values(k.groups)...)
 	if len(k.groups) > 0 {

@@ -76,7 +76,7 @@ func (Logistic) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error
 
 // Compute implements Analysis.
 func (Logistic) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, rows := p.Detail.(*glm), in.Rows[modelRows]
+	m, rows := p.Detail.(*glm), in.Rows[modelRows].whole(s)
 	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], m.frac.z)
 	offset, shifts := m.centredOffset(s.Step("offset"), rows, x)
 	y := rows.Value[outcomeVector]

@@ -114,7 +114,7 @@ func (LogRank) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error)
 
 // Compute implements Analysis.
 func (LogRank) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	l, rows := p.Detail.(*rankTest), in.Rows["rows"]
+	l, rows := p.Detail.(*rankTest), in.Rows["rows"].whole(s)
 	k := len(l.groups)
 	groups, event := rows.values(l.groups), rows.Value[endVector]
 	sorted := byRisk(s.Step("sort"), l.axis, rows, event, append(groups, rows.values(l.blocks)...)...)

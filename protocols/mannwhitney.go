@@ -92,7 +92,7 @@ func (r *rankedGroups) vectors() []job.Vector {
 
 // Compute implements Analysis.
 func (MannWhitney) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	r, rows := p.Detail.(*rankedGroups), in.Rows[rankedRows]
+	r, rows := p.Detail.(*rankedGroups), in.Rows[rankedRows].whole(s)
 	n := rss.Sum(s, rows.Member)
 	sizes := r.sizes(s, rows, n)
 	present := rss.AddConst(s, rss.Neg(s, rss.ToArith(s.Step("present"), rss.EqualPublic(s.Step("empty"), sizes, 0, countBits))), 1)

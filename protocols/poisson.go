@@ -85,7 +85,7 @@ func (m *glm) checkCounts(d *job.Dataset) error {
 
 // Compute implements Analysis.
 func (Poisson) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, rows := p.Detail.(*glm), in.Rows[modelRows]
+	m, rows := p.Detail.(*glm), in.Rows[modelRows].whole(s)
 	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], m.frac.z)
 	offset, shifts := m.centredOffset(s.Step("offset"), rows, x)
 	of := m.rates(s.Step("counts"), rows, x)

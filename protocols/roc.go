@@ -173,7 +173,7 @@ func cutoffEdges(cutoffs []*big.Rat, c *job.Column) ([]int64, error) {
 
 // Compute implements Analysis.
 func (ROC) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	r, rows := p.Detail.(*scored), in.Rows[scoredRows]
+	r, rows := p.Detail.(*scored), in.Rows[scoredRows].whole(s)
 	positive := rows.Value[positiveRow]
 	key := columnKey(s, r.score, rows)
 	ranks := averageRanks(s.Step("ranks"), key, rows.Member)

@@ -195,28 +195,21 @@ func boolField(record arrow.Record, i int, name string) (*array.Boolean, error) 
 }
 
 // joinRows puts the sites' rows one after the other.
-func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Rows {
-	out := map[string]*Rows{}
-	if len(w.plan.Samples) == 0 {
-		return out
-	}
+func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Sampled {
+	out := map[string]*Sampled{}
 	at := 0
-	// next returns the next block of all sites: n elements of each.
-	next := func() rss.Vec {
-		var parts []rss.Vec
+	for _, sample := range w.plan.Samples {
+		rows := NewSampled(s, w.Spill, w.plan.Dataset.Rows(), sample)
+		fill, blocks := rows.Fill(), len(sample.Vectors)+1
 		for i, site := range bySite {
 			n := w.plan.Dataset.Sites[i].Rows
-			parts = append(parts, rss.Slice(s, site.rows, at*n, (at+1)*n))
+			columns := make([]rss.Vec, blocks)
+			for j := range columns {
+				columns[j] = rss.Slice(s, site.rows, (at+j)*n, (at+j+1)*n)
+			}
+			fill.Append(s, columns...)
 		}
-		at++
-		return rss.Concat(s, parts...)
-	}
-	for _, sample := range w.plan.Samples {
-		rows := &Rows{N: w.plan.Dataset.Rows(), Value: map[string]rss.Vec{}}
-		for _, v := range sample.Vectors {
-			rows.Value[v.Name] = next()
-		}
-		rows.Member = next()
+		at += blocks
 		out[sample.Name] = rows
 	}
 	return out

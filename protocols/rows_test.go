@@ -40,11 +40,11 @@ func (rowSums) Plan(j *job.Job, _ *job.Dataset, _ job.Disclosure) (*Plan, error)
 
 func (rowSums) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	names := p.Detail.([]string)
-	both := in.Rows["both"]
+	all, first, both := in.Rows["all"].whole(s), in.Rows["first"].whole(s), in.Rows["both"].whole(s)
 	x, y := both.Value[names[0]], both.Value[names[1]]
 	byRow := rss.Concat(s,
-		rss.Sum(s, in.Rows["all"].Member),
-		rss.Sum(s, in.Rows["first"].Member),
+		rss.Sum(s, all.Member),
+		rss.Sum(s, first.Member),
 		rss.Sum(s, both.Member),
 		rss.Sum(s, x),
 		rss.Dot(s.Step("products"), x, y))
@@ -53,7 +53,7 @@ func (rowSums) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 			"pushed": rss.Concat(s, in.Sums["selected"], in.Sums["first"], in.Sums["complete"]),
 			"rows":   rss.Lift(s.Step("lift"), byRow),
 		},
-		Rows: rss.AddConst(s, rss.Sum(s, in.Rows["all"].Member), 1), // never empty: this test is about sums
+		Rows: rss.AddConst(s, rss.Sum(s, all.Member), 1), // never empty: this test is about sums
 	}
 }
 

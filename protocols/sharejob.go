@@ -42,15 +42,13 @@ func (w *work) fromShares(s *mpc.Session) Inputs {
 		s.Fail(err)
 	}
 	sums, samples := run.End(s.Step("end"))
-	in := Inputs{Sums: map[string]rss.Vec128{}, Rows: map[string]*Rows{}}
+	in := Inputs{Sums: map[string]rss.Vec128{}, Rows: map[string]*Sampled{}}
 	for i, summary := range w.plan.Summaries {
 		in.Sums[summary.Name] = sums[i]
 	}
 	for i, sample := range w.plan.Samples {
-		rows := &Rows{N: w.plan.Dataset.Rows(), Value: map[string]rss.Vec{}, Member: samples[i].Member}
-		for j, v := range sample.Vectors {
-			rows.Value[v.Name] = samples[i].Values[j]
-		}
+		rows := NewSampled(s, w.Spill, w.plan.Dataset.Rows(), sample)
+		rows.Fill().Append(s, append(samples[i].Values, samples[i].Member)...)
 		in.Rows[sample.Name] = rows
 	}
 	return in

@@ -11,6 +11,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/rss"
 )
 
 // Task is one node's part in one accepted job.
@@ -40,6 +41,9 @@ type Task struct {
 	// Shares is what this node keeps of the dataset under engine shares; nil when it can
 	// keep nothing.
 	Shares ShareStore
+	// Spill takes what a party's memory does not hold while it computes; its owner ends it
+	// after Run.
+	Spill *rss.Spill
 	// Scored is the model and the query of a private score; nil of any other job.
 	Scored *Scored
 	// Timeout bounds every single send and receive, and thereby how long a site
