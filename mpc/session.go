@@ -2,6 +2,7 @@ package mpc
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -93,10 +94,19 @@ type run struct {
 	pair   map[PartyID]root
 
 	mu     sync.Mutex
-	used   map[string]bool // steps whose coins or channel were claimed
+	used   map[claim]struct{} // of steps: their coins, their channel
 	latest string          // the path of the step that began last
 	err    error
 	closed bool
+}
+
+// claim stands for a use of a step: long jobs have millions of them, which would take
+// more memory by their names than their rows do.
+type claim [16]byte
+
+func newClaim(path, use string) claim {
+	sum := sha256.Sum256([]byte(path + "\x00" + use))
+	return claim(sum[:16])
 }
 
 // ErrStepReused says that a protocol claimed the same step twice, which would
@@ -112,7 +122,7 @@ func NewSession(ctx context.Context, cfg Config) (*Session, error) {
 		return nil, err
 	}
 	cfg.Names, cfg.Compute, cfg.Among = slices.Clone(cfg.Names), slices.Clone(cfg.Compute), slices.Clone(cfg.Among)
-	r := &run{cfg: cfg, used: make(map[string]bool), heard: make([]chan struct{}, len(cfg.Names))}
+	r := &run{cfg: cfg, used: make(map[claim]struct{}), heard: make([]chan struct{}, len(cfg.Names))}
 	r.own, r.pair = newRoot(cfg.Seeds.Own, cfg.ID), make(map[PartyID]root)
 	for p, seed := range cfg.Seeds.Pair {
 		r.pair[p] = newRoot(seed, cfg.ID)
@@ -212,10 +222,10 @@ func (s *Session) Made(form string, n int) {
 // Claim marks use ("coins", "channel", …) of the current step as taken and
 // reports whether this was the first time. A second claim is ErrStepReused.
 func (s *Session) Claim(use string) bool {
-	key := s.path + "\x00" + use
+	key := newClaim(s.path, use)
 	s.run.mu.Lock()
-	taken := s.run.used[key]
-	s.run.used[key] = true
+	_, taken := s.run.used[key]
+	s.run.used[key] = struct{}{}
 	s.run.mu.Unlock()
 	if taken {
 		s.Fail(fmt.Errorf("%w: %s", ErrStepReused, use))
