@@ -95,7 +95,7 @@ type run struct {
 
 	mu     sync.Mutex
 	used   map[claim]struct{} // of steps: their coins, their channel
-	latest string          // the path of the step that began last
+	latest string             // the path of the step that began last
 	err    error
 	closed bool
 }
