@@ -43,6 +43,8 @@ var allowed = map[string][]string{
 	"client/render":             {"client", "job", "protocols"},
 	"client/plot":               {"job", "protocols"},
 	"benchmarks":                {"*"},
+	"benchmarks/measure":        {},
+	"benchmarks/source":         {"benchmarks/measure", "job", "node/source", "synthetic"},
 	"cmd/consilium":             {"*"},
 	"cmd/consilium/localnet":    {"*"},
 	"cmd/consilium/localserver": {},
@@ -53,7 +55,7 @@ var allowed = map[string][]string{
 // importers names, for a library that must stay behind one package, the
 // packages that may import it.
 var importers = map[string]string{
-	"github.com/duckdb/duckdb-go/v2":       "node/source benchmarks cmd/consilium/localserver",
+	"github.com/duckdb/duckdb-go/v2":       "node/source benchmarks/source cmd/consilium/localserver",
 	"github.com/duckdb/duckdb-go-bindings": "node/source",
 	"github.com/jackc/pgx/v5":              "node/source",
 	"github.com/go-sql-driver/mysql":       "node/source",
@@ -129,6 +131,25 @@ func TestLibrariesStayBehindOnePackage(t *testing.T) {
 				if (imp == lib || strings.HasPrefix(imp, lib+"/") && lib != "testing") && !slices.Contains(strings.Fields(may), pkg) {
 					t.Errorf("%s imports %s; only %q may", pkg, imp, may)
 				}
+			}
+		}
+	}
+}
+
+// TestBenchmarksLinkNoDatabase: the pages of DuckDB and of the drivers would count in
+// the peak memory of every operation.
+func TestBenchmarksLinkNoDatabase(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./benchmarks").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.Lines(string(out)) {
+		dep = strings.TrimSpace(dep)
+		for lib, may := range importers {
+			sources := slices.Contains(strings.Fields(may), "node/source") && !slices.Contains(strings.Fields(may), "node")
+			if dep == module+"node/source" || sources && (dep == lib || strings.HasPrefix(dep, lib+"/")) {
+				t.Errorf("%s is linked into ./benchmarks: what needs it belongs in ./benchmarks/source", dep)
+				break
 			}
 		}
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"time"
+
+	"consilium/benchmarks/measure"
 )
 
 // bench measures requests one after the other.
@@ -72,7 +73,7 @@ func (b *bench) measure(ctx context.Context, r request) (*result, error) {
 		return nil, fmt.Errorf("%v: %w", r, err)
 	}
 	if b.wan != nil {
-		res.WAN, res.Predicted = b.wan.String(), round(b.wan.predict(res.Rounds, slices.Max(res.MB)))
+		res.WAN, res.Predicted = b.wan.String(), measure.Round(b.wan.predict(res.Rounds, slices.Max(res.MB)))
 	}
 	fmt.Fprintf(b.progress, " %.4g s (%.1f s in all)\n", res.Seconds, time.Since(start).Seconds())
 	return res, nil
@@ -88,19 +89,16 @@ func (r request) combine(ms []*measured) (*result, error) {
 			slowest[k] = max(slowest[k], m.Seconds[k])
 		}
 		events[p] = m.Events
-		res.MB = append(res.MB, round(m.Sent/1e6))
-		res.PeakMB = append(res.PeakMB, round(float64(m.Peak)/1e6))
+		res.MB = append(res.MB, measure.Round(m.Sent/1e6))
+		res.PeakMB = append(res.PeakMB, measure.Round(float64(m.Peak)/1e6))
 		res.shares = max(res.shares, float64(m.Shares)/1e6)
 	}
 	slices.Sort(slowest)
-	res.Seconds = round(slowest[timed/2])
+	res.Seconds = measure.Round(slowest[timed/2])
 	if reads := ms[0].Reads; reads > 0 {
-		res.MBs, res.Prepared = round(float64(reads)/1e6/res.Seconds), round(ms[0].Prepared)
+		res.MBs, res.Prepared = measure.Round(float64(reads)/1e6/res.Seconds), measure.Round(ms[0].Prepared)
 	}
 	var err error
 	res.Rounds, err = rounds(events)
 	return res, err
 }
-
-// round keeps six digits after the point: microseconds and bytes.
-func round(x float64) float64 { return math.Round(x*1e6) / 1e6 }

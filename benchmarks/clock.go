@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"consilium/benchmarks/measure"
 	"consilium/mpc"
 )
 
 // How often each operation runs.
 const (
 	warmups = 1
-	timed   = 3
+	timed   = measure.Timed
 )
 
 // measured is what one party reports of an operation.
@@ -40,7 +41,7 @@ func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (_ *mea
 		defer func() { err = errors.Join(err, t.close()) }()
 	}
 	m := &measured{Shares: d.bytes, Products: t.products, Prepared: t.prepared, Reads: t.reads}
-	resetPeak()
+	measure.ResetPeak()
 	var out output
 	var before uint64
 	for k := range warmups + timed {
@@ -60,7 +61,7 @@ func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (_ *mea
 		}
 	}
 	m.Sent, m.Events, m.Shares = float64(sent()-before)/timed, rec.events, m.Shares+out.bytes()
-	if m.Peak, err = peak(); err != nil {
+	if m.Peak, err = measure.Peak(); err != nil {
 		return nil, err
 	}
 	if err := s.Err(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"consilium/benchmarks/measure"
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/node/peer"
@@ -78,15 +79,15 @@ func measureDeposit(ctx context.Context, b *bench, n size) (any, error) {
 	res := &depositResult{Op: "deposit", N: n}
 	var total uint64
 	for _, m := range ms {
-		res.Seconds = max(res.Seconds, round(m.Seconds[0]))
-		res.MB, res.PeakMB = append(res.MB, round(m.Sent/1e6)), append(res.PeakMB, round(float64(m.Peak)/1e6))
-		res.CPU, res.DiskMB = append(res.CPU, round(m.Kept.CPU)), append(res.DiskMB, round(float64(m.Kept.Disk)/1e6))
+		res.Seconds = max(res.Seconds, measure.Round(m.Seconds[0]))
+		res.MB, res.PeakMB = append(res.MB, measure.Round(m.Sent/1e6)), append(res.PeakMB, measure.Round(float64(m.Peak)/1e6))
+		res.CPU, res.DiskMB = append(res.CPU, measure.Round(m.Kept.CPU)), append(res.DiskMB, measure.Round(float64(m.Kept.Disk)/1e6))
 		total += m.Kept.Sum
 	}
 	if want := drawnSum(n.rows); total != want {
 		return nil, fmt.Errorf("deposit=%v: the stored shares of the first column add up to %d, its numbers to %d", n, total, want)
 	}
-	res.MBs = round(8 * float64(n.rows) * float64(n.cols) / 1e6 / res.Seconds)
+	res.MBs = measure.Round(8 * float64(n.rows) * float64(n.cols) / 1e6 / res.Seconds)
 	fmt.Fprintf(b.progress, " %.4g s, %.4g MB/s\n", res.Seconds, res.MBs)
 	return res, nil
 }
@@ -129,15 +130,15 @@ func (o *order) consign(ctx context.Context, ready func(address string) error) (
 	if o.Self == parties {
 		task.Data = newDealtRows(o.Rows, o.Cols)
 	}
-	resetPeak()
+	measure.ResetPeak()
 	meet(s.Step("start"), 0)
 	m := &measured{Kept: &kept{}}
-	began, used := time.Now(), cpuSeconds()
+	began, used := time.Now(), measure.CPUSeconds()
 	if err := runTask(ctx, task, n); err != nil {
 		return nil, err
 	}
-	m.Seconds, m.Kept.CPU = []float64{time.Since(began).Seconds()}, cpuSeconds()-used
-	if m.Peak, err = peak(); err != nil {
+	m.Seconds, m.Kept.CPU = []float64{time.Since(began).Seconds()}, measure.CPUSeconds()-used
+	if m.Peak, err = measure.Peak(); err != nil {
 		return nil, err
 	}
 	for p := range o.Names {

@@ -40,7 +40,8 @@
 //
 // source=N makes a Parquet file of N patients (package synthetic) and asks it, as a
 // node does for a job, for what describe needs of five columns, and for the rows of
-// twenty. The system has the file in memory.
+// twenty. The system has the file in memory. That is a program of its own
+// (./benchmarks/source), which this one builds and runs in a scratch folder.
 //
 //	seconds    of opening, checking and summing: median of three
 //	duckdb     DuckDB's own seconds for the same sums without any check, taken in

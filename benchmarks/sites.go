@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"consilium/benchmarks/measure"
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/mhe"
@@ -47,7 +48,7 @@ func (o *order) sum(s *mpc.Session, rec *recorder, sent func() uint64) (*measure
 	}
 	options := mhe.Options{Tree: tree, TreeOnly: o.Sites.treeOnly(l)}
 	own, m, p := wide(v.own(o.Self)), &measured{Site: &part{}}, mhe.Part{}
-	resetPeak()
+	measure.ResetPeak()
 	for k := range warmups + o.Sites.Runs {
 		run := s.Step("run", k)
 		began := meet(s.Step("keys", k), o.Lead)
@@ -56,20 +57,20 @@ func (o *order) sum(s *mpc.Session, rec *recorder, sent func() uint64) (*measure
 		rec.record(run.Path())
 		start := meet(s.Step("barrier", k), o.Lead)
 		o.watch.start(run.Path(), start)
-		used, before := cpuSeconds(), sent()
+		used, before := measure.CPUSeconds(), sent()
 		p = key.RevealSum(run, own)
 		took := time.Since(start)
 		if k >= warmups {
 			m.Seconds = append(m.Seconds, took.Seconds())
 			m.Sent += float64(sent()-before) / float64(o.Sites.Runs)
 			m.Site.Keys = append(m.Site.Keys, keys.Seconds())
-			m.Site.CPU = append(m.Site.CPU, cpuSeconds()-used)
+			m.Site.CPU = append(m.Site.CPU, measure.CPUSeconds()-used)
 		}
 	}
 	m.Site.Begun = o.watch.stop()
 	m.Site.Seed, m.Site.Digest, m.Site.Total = p.Seed, p.Digest[:], p.Total
 	m.Events = rec.events
-	if m.Peak, err = peak(); err != nil {
+	if m.Peak, err = measure.Peak(); err != nil {
 		return nil, err
 	}
 	barrier(s.Step("end"), 0) // nobody leaves while another still sums
@@ -210,7 +211,7 @@ func (r request) combineSites(ms []*measured, l *mhe.Layout, arranged sites, ope
 		return nil, err
 	}
 	res := &siteResult{
-		Op: r.op.name, N: r.n, Sites: len(ms), Opening: round(opening),
+		Op: r.op.name, N: r.n, Sites: len(ms), Opening: measure.Round(opening),
 		Branching: tree.Branching(), Ciphertexts: l.Ciphertexts, TreeOnly: arranged.treeOnly(l), Overlay: arranged.Overlay,
 	}
 	runs := arranged.Runs
@@ -221,12 +222,12 @@ func (r request) combineSites(ms []*measured, l *mhe.Layout, arranged sites, ope
 			slowest[k], keys[k] = max(slowest[k], m.Seconds[k]), max(keys[k], m.Site.Keys[k])
 		}
 		events[i] = m.Events
-		res.MB = append(res.MB, round(m.Sent/1e6))
-		res.CPU = append(res.CPU, round(median(m.Site.CPU)))
-		res.PeakMB = append(res.PeakMB, round(float64(m.Peak)/1e6))
+		res.MB = append(res.MB, measure.Round(m.Sent/1e6))
+		res.CPU = append(res.CPU, measure.Round(measure.Median(m.Site.CPU)))
+		res.PeakMB = append(res.PeakMB, measure.Round(float64(m.Peak)/1e6))
 	}
 	res.Steps = stepsOf(ms, slowest[runs-1])
-	res.Seconds, res.Keys = round(median(slowest)+opening), round(median(keys))
+	res.Seconds, res.Keys = measure.Round(measure.Median(slowest)+opening), measure.Round(measure.Median(keys))
 	res.Rounds, err = rounds(events)
 	return res, err
 }
@@ -259,13 +260,7 @@ func stepsOf(ms []*measured, end float64) map[string]float64 {
 		if i+1 < len(order) {
 			until = begun[order[i+1]]
 		}
-		steps[step] = round(until - begun[step])
+		steps[step] = measure.Round(until - begun[step])
 	}
 	return steps
-}
-
-// median returns the middle one, of an even number the greater of both.
-func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	return x[len(x)/2]
 }

@@ -6,8 +6,9 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
+
+	"consilium/benchmarks/measure"
 )
 
 const (
@@ -64,24 +65,15 @@ func medians(conns map[int]*tls.Conn, run func(map[int]*tls.Conn) error) (second
 		if err := gather(conns); err != nil {
 			return 0, 0, err
 		}
-		start, used := time.Now(), cpuSeconds()
+		start, used := time.Now(), measure.CPUSeconds()
 		if err := run(conns); err != nil {
 			return 0, 0, err
 		}
-		s, c = append(s, time.Since(start).Seconds()), append(c, cpuSeconds()-used)
+		s, c = append(s, time.Since(start).Seconds()), append(c, measure.CPUSeconds()-used)
 	}
 	slices.Sort(s)
 	slices.Sort(c)
 	return s[len(s)/2], c[len(c)/2], nil
-}
-
-// cpuSeconds is what this process has used of all cores so far.
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0 // there is no such error for the own process
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
 // gather waits until all parties are there.

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"bytes"
@@ -8,16 +8,16 @@ import (
 	"strconv"
 )
 
-// resetPeak returns unused memory to the system and restarts the kernel's count
+// ResetPeak returns unused memory to the system and restarts the kernel's count
 // of the most that this process ever held. Where the kernel cannot, the count
 // goes on from the start of the process.
-func resetPeak() {
+func ResetPeak() {
 	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // see above
 }
 
-// peak returns the most bytes of memory that this process held since resetPeak.
-func peak() (uint64, error) {
+// Peak returns the most bytes of memory that this process held since ResetPeak.
+func Peak() (uint64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0, fmt.Errorf("peak memory: %w", err)
