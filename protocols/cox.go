@@ -140,9 +140,10 @@ func (Cox) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
 
 // Compute implements Analysis.
 func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, rows := p.Detail.(*cox), in.Rows[coxSample].whole(s)
-	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], rowFrac(rows.N, 0))
-	c := newCoxRows(s.Step("rows"), m.axis, rows, x, m.efron)
+	m, sample := p.Detail.(*cox), in.Rows[coxSample]
+	x := m.design.standardise(s.Step("standardise"), sample, in.Sums[designMoments], rowFrac(sample.Rows(), 0))
+	rows := sample.whole(s)
+	c := newCoxRows(s.Step("rows"), m.axis, rows, x.whole(s.Step("columns"), rows), m.efron)
 	fit := c.fit(s.Step("fit"), x.kept)
 
 	n, events := rss.Sum(s, rows.Member), rss.Sum(s, c.events)

@@ -61,16 +61,16 @@ type coxRows struct {
 
 // newCoxRows sorts a sample and the terms' columns. stratified tells of strata,
 // efron which ties.
-func newCoxRows(s *mpc.Session, axis timeAxis, rows *Rows, x *standardised, efron bool) *coxRows {
+func newCoxRows(s *mpc.Session, axis timeAxis, rows *Rows, columns rss.Fixed, efron bool) *coxRows {
 	event := rows.Value[endVector]
-	p := x.z.Len() / rows.N
-	columns := inParts(s, x.z.Share, p)
+	p := columns.Len() / rows.N
+	carried := inParts(s, columns.Share, p)
 	if axis.strata != nil {
 		// From 1 on, and 0 for rows outside the sample, which so have a run of their own.
 		from := rss.Scale(s, rows.Member, 1-axis.stratum)
-		columns = append(columns, rss.Add(s, rows.Value[stratumVector], from), rows.Member)
+		carried = append(carried, rss.Add(s, rows.Value[stratumVector], from), rows.Member)
 	}
-	sorted := byRisk(s.Step("order"), axis, rows, event, columns...)
+	sorted := byRisk(s.Step("order"), axis, rows, event, carried...)
 	c := &coxRows{n: rows.N, p: p, events: sorted.event}
 	c.event = rss.NewFixed128(s, rss.Lift(s.Step("event"), c.events), 0, 0)
 
@@ -83,8 +83,8 @@ func newCoxRows(s *mpc.Session, axis timeAxis, rows *Rows, x *standardised, efro
 	}
 	z := rss.Concat(s, sorted.carried[:p]...)
 	z = rss.Mul(s.Step("exposed rows"), z, rss.Repeat(s, c.exposed(s.Step("exposed")), p))
-	c.z = rss.NewFixed128(s, rss.Lift(s.Step("lift"), z), x.z.Frac, x.z.Bits)
-	c.across = rss.NewFixed128(s, rss.Transpose(s, c.z.Share, p, c.n), x.z.Frac, x.z.Bits)
+	c.z = rss.NewFixed128(s, rss.Lift(s.Step("lift"), z), columns.Frac, columns.Bits)
+	c.across = rss.NewFixed128(s, rss.Transpose(s, c.z.Share, p, c.n), columns.Frac, columns.Bits)
 	c.count(s.Step("count"), efron)
 	return c
 }

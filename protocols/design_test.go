@@ -75,8 +75,8 @@ func computed(t interface{ Fatal(...any) }, compute func(s *mpc.Session) rss.Vec
 }
 
 // sampleOf puts codes of whole rows, in the order of the vectors, on shares.
-func sampleOf(s *mpc.Session, vectors []job.Vector, d *job.Dataset, member []bool, codes map[string][]int64) *Rows {
-	rows := &Rows{N: len(member), Value: map[string]rss.Vec{}}
+func sampleOf(s *mpc.Session, vectors []job.Vector, d *job.Dataset, member []bool, codes map[string][]int64, spill *rss.Spill) *Sampled {
+	var columns []rss.Vec
 	in := make([]int64, len(member))
 	for i, m := range member {
 		in[i] = int64(bit(m))
@@ -93,9 +93,10 @@ func sampleOf(s *mpc.Session, vectors []job.Vector, d *job.Dataset, member []boo
 				x[i] = codes[v.Column][i]
 			}
 		}
-		rows.Value[v.Name] = rss.Public(s, ring.FromInt64(x))
+		columns = append(columns, rss.Public(s, ring.FromInt64(x)))
 	}
-	rows.Member = rss.Public(s, ring.FromInt64(in))
+	rows := NewSampled(s, spill, len(member), Sample{Vectors: vectors})
+	rows.Fill().Append(s, append(columns, rss.Public(s, ring.FromInt64(in)))...)
 	return rows
 }
 
@@ -115,10 +116,12 @@ func summed(summary job.Summary, member []bool, codes map[string][]int64) []*big
 	return out
 }
 
-// TestStandardise: whatever the columns hold, z is what its comment says.
+// TestStandardise: whatever the columns hold, z is what its comment says, in rows of one
+// chunk or several.
 func TestStandardise(t *testing.T) {
+	spill := newSpill(t, 64)
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 30).Draw(t, "rows")
+		n := rapid.OneOf(rapid.IntRange(1, 30), rapid.SampledFrom([]int{65, 130})).Draw(t, "rows")
 		d := designDataset(n)
 		m, err := newDesign(d, []string{"age", "cost", "race", "exact", "sex"}, []string{"race"})
 		if err != nil {
@@ -134,11 +137,23 @@ func TestStandardise(t *testing.T) {
 		}
 		frac := rowFrac(n, 0)
 		opened := computed(t, func(s *mpc.Session) rss.Vec128 {
-			rows := sampleOf(s, m.vectors(), d, member, codes)
+			rows := sampleOf(s, m.vectors(), d, member, codes, spill)
+			defer rows.Close()
 			sums := rss.Public(s, ring.FromBig(summed(m.moments(nil, nil), member, codes)))
 			x := m.standardise(s, rows, sums, frac)
+			parts := make([][]rss.Vec, len(m.terms))
+			for i := range rows.Chunks() {
+				s := s.Step("chunk", i)
+				for k, z := range x.columns(s, rows.chunk(s, i)) {
+					parts[k] = append(parts[k], z)
+				}
+			}
+			var z []rss.Vec
+			for _, column := range parts {
+				z = append(z, column...)
+			}
 			return rss.Concat(s, x.mean, rss.Lift(s.Step("spread"), x.spread), x.kept,
-				x.origins(s.Step("origins")).Fixed(s.Step("fixed"), 30, 100).Share, rss.Lift(s.Step("z"), x.z.Share))
+				x.origins(s.Step("origins")).Fixed(s.Step("fixed"), 30, 100).Share, rss.Lift(s.Step("z"), rss.Concat(s, z...)))
 		})
 		p := len(m.terms)
 		for k, term := range m.terms {

@@ -163,11 +163,11 @@ func (f *fit) predictor(s *mpc.Session, frac int) rss.Fixed {
 }
 
 // newFisher lays a design out.
-func newFisher(s *mpc.Session, x *standardised, frac precision, member rss.Vec, offset rss.Fixed) *fisher {
+func newFisher(s *mpc.Session, x *standardised, z rss.Fixed, frac precision, member rss.Vec, offset rss.Fixed) *fisher {
 	n := member.Len()
 	m := &fisher{
-		n: n, p: 1 + x.z.Len()/n, frac: frac, offset: offset,
-		z:    rss.Concat(s, rss.Scale(s, member, 1<<frac.z), x.z.Share),
+		n: n, p: 1 + z.Len()/n, frac: frac, offset: offset,
+		z:    rss.Concat(s, rss.Scale(s, member, 1<<frac.z), z.Share),
 		size: x.extra.countSize, top: log2(n) + 1,
 	}
 	m.across = rss.Transpose(s, m.z, m.p, n)

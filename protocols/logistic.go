@@ -76,12 +76,14 @@ func (Logistic) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error
 
 // Compute implements Analysis.
 func (Logistic) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, rows := p.Detail.(*glm), in.Rows[modelRows].whole(s)
-	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], m.frac.z)
+	m, sample := p.Detail.(*glm), in.Rows[modelRows]
+	x := m.design.standardise(s.Step("standardise"), sample, in.Sums[designMoments], m.frac.z)
+	rows := sample.whole(s)
+	z := x.whole(s.Step("columns"), rows)
 	offset, shifts := m.centredOffset(s.Step("offset"), rows, x)
 	y := rows.Value[outcomeVector]
 	of := &binomial{y, rows.Member, m.frac.score}
-	model := newFisher(s.Step("model"), x, m.frac, rows.Member, offset)
+	model := newFisher(s.Step("model"), x, z, m.frac, rows.Member, offset)
 	f := model.fitted(s.Step("fit"), of)
 	deviance := of.deviance(s.Step("deviance"), f)
 	curve := aucOf(s.Step("auc"), f.eta, m.scoreBits(), y, rows.Member)

@@ -85,11 +85,13 @@ func (m *glm) checkCounts(d *job.Dataset) error {
 
 // Compute implements Analysis.
 func (Poisson) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, rows := p.Detail.(*glm), in.Rows[modelRows].whole(s)
-	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], m.frac.z)
+	m, sample := p.Detail.(*glm), in.Rows[modelRows]
+	x := m.design.standardise(s.Step("standardise"), sample, in.Sums[designMoments], m.frac.z)
+	rows := sample.whole(s)
+	z := x.whole(s.Step("columns"), rows)
 	offset, shifts := m.centredOffset(s.Step("offset"), rows, x)
 	of := m.rates(s.Step("counts"), rows, x)
-	f := newFisher(s.Step("model"), x, m.frac, rows.Member, offset).fitted(s.Step("fit"), of)
+	f := newFisher(s.Step("model"), x, z, m.frac, rows.Member, offset).fitted(s.Step("fit"), of)
 	deviance := of.deviance(s.Step("deviance"), f)
 
 	shifts = append(shifts, of.logUnit(s))
@@ -139,8 +141,8 @@ const (
 func (m *glm) rates(s *mpc.Session, rows *Rows, x *standardised) *counted {
 	width := m.outcome.Bits()
 	unit := spreads(s.Step("unit"), x.extra.squares[0], 2*width+log2(rows.N), x.extra.countSize)
-	y := scaled(s.Step("scale"), []rss.Vec{rows.Value[outcomeVector]}, []int{width}, rows.Member,
-		rss.Zero[ring.Vec128](1), unit, ones(s, 1), m.frac.score)
+	scale := newScaling(s.Step("scale"), []int{width}, rss.Zero[ring.Vec128](1), unit, ones(s, 1), m.frac.score, rows.N)
+	y := scale.of(s.Step("scaled"), []rss.Vec{rows.Value[outcomeVector]}, rows.Member)[0]
 	return &counted{
 		y:      rss.NewFixed(s, y, m.frac.score, m.frac.score+log2(rows.N)/2+2),
 		codes:  rss.NewFixed(s, rows.Value[outcomeVector], 0, width),

@@ -2,28 +2,28 @@ package protocols
 
 import (
 	"consilium/mpc"
-	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
-// standardised is a design on shares in numbers of known size, whatever the
-// columns' units and declared ranges: z = (x - mean) / 2^spread over the rows of the
-// sample, 0 elsewhere. The mean is rounded to a whole step and the power of two is
-// the standard deviation rounded up, both secret. So the squares of a term sum up
-// to between an eighth of the number of rows and that number. What is not kept is 0
-// throughout.
+// standardised are the secret constants that turn a design into numbers of known size,
+// whatever the columns' units and declared ranges: z = (x - mean) / 2^spread over the
+// rows of the sample, 0 elsewhere. The mean is rounded to a whole step and the power of
+// two is the standard deviation rounded up. So the squares of a term sum up to between
+// an eighth of the number of rows and that number. What is not kept is 0 throughout.
 type standardised struct {
-	// z holds the terms' columns one after the other. Rows of equal values have
-	// equal z.
-	z    rss.Fixed
-	mean rss.Vec128 // one element a term, in steps
+	design *design
+	mean   rss.Vec128 // one element a term, in steps
 	// spread has one element a term, as has kept, 0 or 1.
 	spread rss.Vec
 	kept   rss.Vec128
-	// counts are the rows of every level of the categorical columns, for min_count.
-	counts rss.Vec
-	extra  extraMoments
-	bits   int // of the widest code
+	// members is how many rows the sample has, counts the rows of every level of the
+	// categorical columns, for min_count.
+	members, counts rss.Vec
+	extra           extraMoments
+	bits            int // of the widest code
+	z               *scaling
+	// z has frac fractional bits, and zBits bits with them.
+	frac, zBits int
 }
 
 // extraMoments are those of the columns that moments was asked for besides the
@@ -34,12 +34,15 @@ type extraMoments struct {
 	sum, squares []rss.Vec128
 }
 
-// standardise takes the sample with the design's vectors and its moments; z gets
-// frac fractional bits, at most rowFrac. About 130 rounds; a row costs 8 bytes a
-// term, and some 120 for one whose codes are as wide as frac.
-func (m *design) standardise(s *mpc.Session, rows *Rows, sums rss.Vec128, frac int) *standardised {
+// standardise takes the sample with the design's vectors and its moments; z will have
+// frac fractional bits, at most rowFrac. About 130 rounds, none of them by row or
+// chunk: of the rows it takes sums alone.
+func (m *design) standardise(s *mpc.Session, rows *Sampled, sums rss.Vec128, frac int) *standardised {
 	t := m.totals(s.Step("totals"), rows, sums)
-	x := &standardised{counts: t.counts, extra: t.extra, bits: m.bits()}
+	x := &standardised{
+		design: m, members: t.members, counts: t.counts, extra: t.extra, bits: m.bits(),
+		frac: frac, zBits: frac + log2(m.rows)/2 + 2,
+	}
 	width := x.bits + log2(m.rows)
 	p := len(m.terms)
 
@@ -57,13 +60,28 @@ func (m *design) standardise(s *mpc.Session, rows *Rows, sums rss.Vec128, frac i
 	x.kept = m.kept(s.Step("kept"), t, distance, squares)
 	x.extra.countSize = rss.Slice(s, count.Exponent, 0, 1)
 	x.spread = spreads(s.Step("spread"), squares, 2*(x.bits+1)+log2(m.rows), count.Exponent)
-	columns, bits := make([]rss.Vec, p), make([]int, p)
+	widths := make([]int, p)
 	for i, t := range m.terms {
-		columns[i], bits[i] = rows.Value[t.vector.Name], t.bits()
+		widths[i] = t.bits()
 	}
-	z := scaled(s.Step("scale"), columns, bits, rows.Member, x.mean, x.spread, x.kept, frac)
-	x.z = rss.NewFixed(s, z, frac, frac+log2(m.rows)/2+2)
+	x.z = newScaling(s.Step("scale"), widths, x.mean, x.spread, x.kept, frac, m.rows)
 	return x
+}
+
+// columns returns z for some rows of the sample, a column a term. Rows of equal values
+// have equal z, also those of other chunks. A row costs 8 bytes a term, and some 120
+// for one whose codes are as wide as frac; up to 12 rounds.
+func (x *standardised) columns(s *mpc.Session, rows *Rows) []rss.Vec {
+	codes := make([]rss.Vec, len(x.design.terms))
+	for i, t := range x.design.terms {
+		codes[i] = rows.Value[t.vector.Name]
+	}
+	return x.z.of(s, codes, rows.Member)
+}
+
+// whole returns z for all rows at once, one column after the other.
+func (x *standardised) whole(s *mpc.Session, rows *Rows) rss.Fixed {
+	return rss.NewFixed(s, rss.Concat(s, x.columns(s, rows)...), x.frac, x.zBits)
 }
 
 // bits is the width of a term's codes.
@@ -86,20 +104,21 @@ func (m *design) bits() int {
 // totals are exact sums over rows, one element a term.
 type totals struct {
 	count, sum, squares rss.Vec128
+	members             rss.Vec
 	counts              rss.Vec // of rows by factor and level
 	extra               extraMoments
 }
 
 // totals puts the sums that the sites give with the counts of the levels, which are
 // sums of the sample itself.
-func (m *design) totals(s *mpc.Session, rows *Rows, sums rss.Vec128) totals {
-	members := rss.Sum(s, rows.Member)
-	small := []rss.Vec{members}
+func (m *design) totals(s *mpc.Session, rows *Sampled, sums rss.Vec128) totals {
+	columns := []int{rows.member()}
 	for _, t := range m.terms {
 		if t.factor >= 0 {
-			small = append(small, rss.Sum(s, rows.Value[t.vector.Name]))
+			columns = append(columns, rows.at(t.vector.Name))
 		}
 	}
+	small := columnSums(s, rows.Chunked, columns...)
 	lifted := rss.Lift(s, rss.Concat(s, small...))
 	at := 0
 	next := func() rss.Vec128 {
@@ -107,7 +126,7 @@ func (m *design) totals(s *mpc.Session, rows *Rows, sums rss.Vec128) totals {
 		return rss.Slice(s, sums, at-1, at)
 	}
 	var count, sum, squares []rss.Vec128
-	var out totals
+	out := totals{members: small[0]}
 	out.extra.count = next()
 	level := 0
 	for _, t := range m.terms {
@@ -123,7 +142,7 @@ func (m *design) totals(s *mpc.Session, rows *Rows, sums rss.Vec128) totals {
 		out.extra.sum, out.extra.squares = append(out.extra.sum, next()), append(out.extra.squares, next())
 	}
 	out.count, out.sum, out.squares = rss.Concat(s, count...), rss.Concat(s, sum...), rss.Concat(s, squares...)
-	out.counts = m.levelCounts(s, members, small[1:])
+	out.counts = m.levelCounts(s, out.members, small[1:])
 	return out
 }
 
@@ -163,106 +182,6 @@ func (m *design) kept(s *mpc.Session, t totals, distance, squares rss.Vec128) rs
 func spreads(s *mpc.Session, squares rss.Vec128, bits int, countSize rss.Vec) rss.Vec {
 	size := rss.Normalise128(s.Step("size"), rss.NewFixed128(s, squares, 0, bits)).Exponent
 	return rss.Trunc(s.Step("half"), rss.AddConst(s, rss.Sub(s, size, countSize), 2), 1)
-}
-
-// powers returns factor 2^exponent, for a factor 0 or 1, as integers of at most that
-// many bits.
-func powers(s *mpc.Session, factor rss.Vec128, exponent rss.Vec, bits int) rss.Vec128 {
-	const half = 1 << 55 // the mantissa of powers of two
-	x := rss.Float{Mantissa: rss.Scale(s, factor, half), Exponent: rss.AddConst(s, exponent, 1)}
-	return x.Fixed(s, 0, bits).Share
-}
-
-// scaled returns (x - mean member) / 2^spread, times kept, with frac fractional
-// bits for columns of codes of such widths, one after the other.
-//
-// A code of few bits takes a power of two that makes it exact. The others are
-// computed in 128 bits and rounded to the nearest step, the same way in every row:
-// who ranks rows finds the ties that the data have.
-func scaled(s *mpc.Session, columns []rss.Vec, bits []int, member rss.Vec, mean rss.Vec128, spread rss.Vec, kept rss.Vec128, frac int) rss.Vec {
-	// 2^spread is at most this many bits wider than a code.
-	const slack = 3
-	top := frac
-	for _, b := range bits {
-		top = max(top, b+slack)
-	}
-	var narrow, wide []int
-	up := make([]int64, len(bits))
-	for i, b := range bits {
-		if up[i] = int64(frac); b+slack <= frac {
-			narrow = append(narrow, i)
-		} else {
-			up[i] = int64(top)
-			wide = append(wide, i)
-		}
-	}
-	exponent := rss.Sub(s, rss.Public(s, ring.FromInt64(up)), spread)
-	scale := powers(s.Step("powers"), kept, exponent, top+log2(member.Len())/2+2)
-	offset := rss.Mul(s.Step("offset"), scale, mean)
-
-	out := make([]rss.Vec, len(columns))
-	if len(narrow) > 0 {
-		z := affine(s.Step("narrow"), those(columns, narrow), member,
-			rss.Narrow(s, only(s, scale, narrow)), rss.Narrow(s, only(s, offset, narrow)))
-		place(s, out, narrow, z)
-	}
-	if len(wide) > 0 {
-		lifted := make([]rss.Vec128, len(wide))
-		for i, k := range wide {
-			lifted[i] = rss.Lift(s.Step("lift", i), columns[k])
-		}
-		z := affine(s.Step("wide"), lifted, rss.Lift(s.Step("lift member"), member), only(s, scale, wide), only(s, offset, wide))
-		if down := top - frac; down > 0 {
-			z = rss.Trunc128(s.Step("round"), rss.AddConst(s, z, 1<<(down-1)), down)
-		}
-		place(s, out, wide, rss.Narrow(s, z))
-	}
-	return rss.Concat(s, out...)
-}
-
-// affine returns scale x - offset member for several columns x, one after the
-// other, as one matrix product. 1 round, an element a row and column.
-func affine[V ring.Vector[V]](s *mpc.Session, columns []rss.Share[V], member, scale, offset rss.Share[V]) rss.Share[V] {
-	k := len(columns)
-	var rows []rss.Share[V]
-	for i := range k {
-		for j := range k {
-			if i == j {
-				rows = append(rows, rss.Slice(s, scale, i, i+1))
-			} else {
-				rows = append(rows, rss.Zero[V](1))
-			}
-		}
-		rows = append(rows, rss.Neg(s, rss.Slice(s, offset, i, i+1)))
-	}
-	all := rss.Concat(s, append(columns, member)...)
-	return rss.MatMul(s, rss.Concat(s, rows...), all, k, k+1, member.Len())
-}
-
-// those returns those columns, in order.
-func those[T any](columns []T, which []int) []T {
-	out := make([]T, len(which))
-	for i, k := range which {
-		out[i] = columns[k]
-	}
-	return out
-}
-
-// only returns those elements, in order. Local.
-func only[V ring.Vector[V]](s *mpc.Session, x rss.Share[V], which []int) rss.Share[V] {
-	out := make([]rss.Share[V], len(which))
-	for i, k := range which {
-		out[i] = rss.Slice(s, x, k, k+1)
-	}
-	return rss.Concat(s, out...)
-}
-
-// place puts the columns that z holds to their places. Local.
-func place(s *mpc.Session, out []rss.Vec, where []int, z rss.Vec) {
-	n := z.Len() / len(where)
-	for i, k := range where {
-		out[k] = rss.Slice(s, z, i*n, (i+1)*n)
-	}
 }
 
 // perStep turns coefficients or standard errors of z, one a term, into those of a
