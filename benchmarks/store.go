@@ -85,7 +85,7 @@ func newStoreTask(d *dealer, rows int) (t task, err error) {
 		if err := runStore(s, store, run); err != nil {
 			s.Fail(err)
 		}
-		sums, _ := run.End(s.Step("end"))
+		sums := run.End(s.Step("end"))
 		values := map[string]rss.Vec128{}
 		for i, x := range sums {
 			values[fmt.Sprint(i)] = x

@@ -34,22 +34,23 @@ func (w *work) computeShares(s *mpc.Session) *job.SealedShare {
 	return w.reveal(s.Step(stepReveal), outputs)
 }
 
-// fromShares makes an analysis's inputs of what the parties keep. After a failure, which
-// ends the session, it returns zeros.
+// fromShares makes an analysis's inputs of what the parties keep, chunk by chunk: samples
+// go from the store to the spill as they are computed. After a failure, which ends the
+// session, it returns zeros.
 func (w *work) fromShares(s *mpc.Session) Inputs {
-	run := w.plan.program.Start()
+	in := Inputs{Sums: map[string]rss.Vec128{}, Rows: map[string]*Sampled{}}
+	var samples []*rss.Chunked
+	for _, sample := range w.plan.Samples {
+		rows := NewSampled(s, w.Spill, w.plan.Dataset.Rows(), sample)
+		in.Rows[sample.Name], samples = rows, append(samples, rows.Chunked)
+	}
+	run := w.plan.program.Start(samples...)
 	if err := w.addChunks(s, run); err != nil {
 		s.Fail(err)
 	}
-	sums, samples := run.End(s.Step("end"))
-	in := Inputs{Sums: map[string]rss.Vec128{}, Rows: map[string]*Sampled{}}
+	sums := run.End(s.Step("end"))
 	for i, summary := range w.plan.Summaries {
 		in.Sums[summary.Name] = sums[i]
-	}
-	for i, sample := range w.plan.Samples {
-		rows := NewSampled(s, w.Spill, w.plan.Dataset.Rows(), sample)
-		rows.Fill().Append(s, append(samples[i].Values, samples[i].Member)...)
-		in.Rows[sample.Name] = rows
 	}
 	return in
 }

@@ -54,6 +54,7 @@ func (sp *Spill) Close() error {
 type Chunked struct {
 	spill        *Spill
 	rows         int
+	chunk        int // rows of each but the last
 	narrow, wide int
 	file         *spool.File  // nil while nothing is on disk
 	memory       chunkColumns // of rows of one chunk
@@ -71,17 +72,26 @@ type chunkEnds struct{ first, last chunkColumns }
 // New makes Chunked of so many rows, narrow columns and wide ones, of which nothing is
 // put yet.
 func (sp *Spill) New(s *mpc.Session, rows, narrow, wide int) *Chunked {
-	t := &Chunked{spill: sp, rows: rows, narrow: narrow, wide: wide}
-	if rows <= 0 || sp.chunk <= 0 || sp.chunk%wordBits != 0 {
-		s.Fail(fmt.Errorf("%d rows in chunks of %d", rows, sp.chunk))
-		t.rows = max(rows, 1)
+	return sp.NewOf(s, sp.chunk, rows, narrow, wide)
+}
+
+// ChunkRows is how many rows a chunk has of what New makes.
+func (sp *Spill) ChunkRows() int { return sp.chunk }
+
+// NewOf is New for chunks of another number of rows, a multiple of 64: what several of
+// them take in side by side is to be held in memory together.
+func (sp *Spill) NewOf(s *mpc.Session, chunk, rows, narrow, wide int) *Chunked {
+	t := &Chunked{spill: sp, rows: rows, chunk: chunk, narrow: narrow, wide: wide}
+	if rows <= 0 || chunk <= 0 || chunk%wordBits != 0 {
+		s.Fail(fmt.Errorf("%d rows in chunks of %d", rows, chunk))
+		t.rows, t.chunk = max(rows, 1), max(chunk, 1)
 		return t
 	}
 	t.ends = make([]chunkEnds, t.Chunks())
 	if t.Chunks() == 1 {
 		return t
 	}
-	file, err := sp.dir.Create(2 * ring.Size64 * sp.chunk)
+	file, err := sp.dir.Create(2 * ring.Size64 * chunk)
 	if err != nil {
 		s.Fail(fmt.Errorf("make a temporary file: %w", err))
 		return t
@@ -95,7 +105,7 @@ func (sp *Spill) New(s *mpc.Session, rows, narrow, wide int) *Chunked {
 
 // Like makes Chunked of as many rows, in the same chunks, with other columns.
 func (t *Chunked) Like(s *mpc.Session, narrow, wide int) *Chunked {
-	return t.spill.New(s, t.rows, narrow, wide)
+	return t.spill.NewOf(s, t.chunk, t.rows, narrow, wide)
 }
 
 // Close ends it before all others end: what it takes is free.
@@ -120,12 +130,12 @@ func (t *Chunked) end() error {
 func (t *Chunked) Rows() int { return t.rows }
 
 // Chunks returns how many chunks there are.
-func (t *Chunked) Chunks() int { return ceil(t.rows, max(t.spill.chunk, 1)) }
+func (t *Chunked) Chunks() int { return ceil(t.rows, t.chunk) }
 
 // Bounds returns the numbers, from 0, of the first row of chunk i and of the one after
 // its last.
 func (t *Chunked) Bounds(i int) (lo, hi int) {
-	return i * t.spill.chunk, min((i+1)*t.spill.chunk, t.rows)
+	return i * t.chunk, min((i+1)*t.chunk, t.rows)
 }
 
 // size returns how many rows chunk i has.

@@ -13,7 +13,7 @@
 //   - products of numbers, level by level, of the bits that count and of columns;
 //   - sums of pairs of products, of which only the sum is ever sent.
 //
-// A Run applies it to the rows chunk by chunk, so that memory is bounded by the chunk,
-// the samples apart, which an analysis needs as a whole. All that is sent depends on
+// A Run applies it to the rows chunk by chunk, and what it makes of them goes on to where
+// samples are kept, so that memory is bounded by the chunk. All that is sent depends on
 // the program and the number of rows.
 package oblivious

@@ -1,7 +1,9 @@
 package oblivious_test
 
 import (
+	"errors"
 	"math/big"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,6 +14,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/mpc/spool"
 	"consilium/protocols/oblivious"
 )
 
@@ -141,14 +144,37 @@ func ask(t failer, q *oblivious.Question, rows table, chunk int) answers {
 	return out
 }
 
+// newSpill takes samples in chunks of 64 rows, in a directory of its own, until end.
+func newSpill() (sp *rss.Spill, end func() error, err error) {
+	dir, err := os.MkdirTemp("", "oblivious-")
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := spool.Open(dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	sp = rss.NewSpill(d, 64)
+	return sp, func() error { return errors.Join(sp.Close(), os.RemoveAll(dir)) }, nil
+}
+
 const dealer = mpc.PartyID(3)
 
-func answer(s *mpc.Session, q *oblivious.Question, rows table, chunk int, out *answers) error {
+func answer(s *mpc.Session, q *oblivious.Question, rows table, chunk int, out *answers) (err error) {
 	p, err := oblivious.Compile(q)
 	if err != nil {
 		return err
 	}
-	run := p.Start()
+	spill, end, err := newSpill()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	var samples []*rss.Chunked
+	for _, vectors := range q.Samples {
+		samples = append(samples, spill.New(s, q.Rows, len(vectors)+1, 0))
+	}
+	run := p.Start(samples...)
 	for k, lo := 0, 0; lo < len(rows); k, lo = k+1, lo+chunk {
 		c := deal(s.Step("deal", k), p, rows[lo:min(lo+chunk, len(rows))])
 		if s.Role() >= 0 {
@@ -158,23 +184,33 @@ func answer(s *mpc.Session, q *oblivious.Question, rows table, chunk int, out *a
 	if s.Role() < 0 {
 		return s.Err()
 	}
-	sums, samples := run.End(s.Step("end"))
+	sums := run.End(s.Step("end"))
 	var opened answers
 	for i, sum := range sums {
 		opened.sums = append(opened.sums, rss.Open(s.Step("sum", i), sum).Big())
 	}
 	for i, sample := range samples {
-		at := s.Step("sample", i)
-		clear := clearSample{member: rss.Open(at.Step("member"), sample.Member).Int64()}
-		for j, v := range sample.Values {
-			clear.values = append(clear.values, rss.Open(at.Step("value", j), v).Int64())
-		}
-		opened.samples = append(opened.samples, clear)
+		opened.samples = append(opened.samples, openSample(s.Step("sample", i), sample))
 	}
 	if s.Role() == 0 {
 		*out = opened
 	}
 	return s.Err()
+}
+
+// openSample opens all rows of a sample.
+func openSample(s *mpc.Session, sample *rss.Chunked) clearSample {
+	var columns [][]int64
+	for k := range sample.Chunks() {
+		for j, x := range sample.Get(s, k) {
+			if k == 0 {
+				columns = append(columns, nil)
+			}
+			columns[j] = append(columns[j], rss.Open(s.Step("column", k, j), x).Int64()...)
+		}
+	}
+	last := len(columns) - 1
+	return clearSample{values: columns[:last:last], member: columns[last]}
 }
 
 // deal shares some rows.

@@ -210,3 +210,14 @@ func TestOtherNumbersOfRows(t *testing.T) {
 		}
 	}
 }
+
+// Rows that have not come are rows of no sample, also where whole chunks of it are missing.
+func TestSamplesAreFilledUp(t *testing.T) {
+	rows := make(table, 70)
+	for i := range rows {
+		rows[i] = map[string]cell{"age": {int64(i), true}}
+	}
+	q := &oblivious.Question{Schema: schema(), Rows: 200, Samples: [][]job.Vector{{{Name: "age", Column: "age"}}}}
+	got := ask(t, q, rows, 40)
+	same(t, got, plain(q, append(rows, make(table, 130)...)))
+}

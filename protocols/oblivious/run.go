@@ -2,6 +2,7 @@ package oblivious
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"consilium/mpc"
@@ -14,31 +15,23 @@ type Run struct {
 	*Program
 	narrowSums rss.Vec    // of all rows so far, where they fit
 	wideSums   rss.Vec128 // the same, beyond 64 bits, and then the wide ones
-	samples    []Sample
+	samples    []*rss.Filler
 	rows       int // so far
 	pieces     int
 }
 
-// Sample is a sample of rows in the order in which they came, the declared number of
-// them. Rows outside the sample have 0 in every vector, and Member 0.
-type Sample struct {
-	Values []rss.Vec
-	Member rss.Vec // 0 or 1
-}
-
-// Start begins a run. It takes the memory of the samples.
-func (p *Program) Start() *Run {
+// Start begins a run, which puts every sample of the question where it is told: in its
+// vectors as narrow columns, and last a column of who is a member, 0 or 1. The rows are
+// in the order in which they come, the declared number of them. Those outside a sample
+// have 0 in every column.
+func (p *Program) Start(samples ...*rss.Chunked) *Run {
 	r := &Run{
 		Program:    p,
 		narrowSums: rss.Zero[ring.Vec64](len(p.narrow.pairs)),
 		wideSums:   rss.Zero[ring.Vec128](len(p.narrow.pairs) + len(p.wide.pairs)),
 	}
-	for _, sample := range p.samples {
-		out := Sample{Values: make([]rss.Vec, len(sample.values)), Member: rss.Zero[ring.Vec64](p.rows)}
-		for i := range out.Values {
-			out.Values[i] = rss.Zero[ring.Vec64](p.rows)
-		}
-		r.samples = append(r.samples, out)
+	for _, sample := range samples {
+		r.samples = append(r.samples, sample.Fill())
 	}
 	return r
 }
@@ -99,7 +92,7 @@ func (r *Run) piece(s *mpc.Session, c *Chunk, n int) {
 		values := evaluate(s.Step("wide"), wide, r.wide.numbers, c, bits)
 		r.accumulate(s, at, addUp(s.Step("wide-sums"), wide, &r.wide, values, bits))
 	}
-	r.keep(values, n)
+	r.keep(s, values, n)
 	r.rows += n
 }
 
@@ -136,24 +129,36 @@ func (r *Run) accumulate(s *mpc.Session, at int, sums rss.Vec128) {
 	r.wideSums.B.Slice(lo, hi).SetAdd(r.wideSums.B.Slice(lo, hi), sums.B)
 }
 
-// keep puts n rows of every sample with those so far.
-func (r *Run) keep(values []rss.Vec, n int) {
-	put := func(to, from rss.Vec) {
-		copy(to.A[r.rows:r.rows+n], from.A)
-		copy(to.B[r.rows:r.rows+n], from.B)
+// keep puts n rows of every sample after those so far.
+func (r *Run) keep(s *mpc.Session, values []rss.Vec, n int) {
+	if !r.hasRoom(s) {
+		return
 	}
 	for i, sample := range r.Program.samples {
-		for j, at := range sample.values {
-			put(r.samples[i].Values[j], values[at])
+		var columns []rss.Vec
+		for _, at := range append(slices.Clone(sample.values), sample.member) {
+			columns = append(columns, rss.Slice(s, values[at], 0, n))
 		}
-		put(r.samples[i].Member, values[sample.member])
+		r.samples[i].Append(s, columns...)
 	}
 }
 
-// End returns the summaries' vectors, laid out as job.Summary says, and the samples.
-// Rows that may still be added to what is stored, and have not come, are rows of no
+// hasRoom tells whether Start was told of every sample where it goes.
+func (r *Run) hasRoom(s *mpc.Session) bool {
+	if len(r.samples) != len(r.Program.samples) {
+		s.Fail(fmt.Errorf("there is room for %d samples of %d", len(r.samples), len(r.Program.samples)))
+		return false
+	}
+	return true
+}
+
+// End returns the summaries' vectors, laid out as job.Summary says, and fills the samples
+// up: rows that may still be added to what is stored, and have not come, are rows of no
 // patient. 2 rounds.
-func (r *Run) End(s *mpc.Session) ([]rss.Vec128, []Sample) {
+func (r *Run) End(s *mpc.Session) []rss.Vec128 {
+	for _, sample := range r.samples {
+		sample.End(s)
+	}
 	var late rss.Vec128
 	if len(r.narrow.pairs) > 0 {
 		late = rss.Lift(s.Step("lift"), r.narrowSums)
@@ -170,5 +175,5 @@ func (r *Run) End(s *mpc.Session) ([]rss.Vec128, []Sample) {
 			sums = append(sums, rss.Slice(s, r.wideSums, at.lo, at.hi))
 		}
 	}
-	return sums, r.samples
+	return sums
 }
