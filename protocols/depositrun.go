@@ -239,18 +239,23 @@ func (r *reading) column(ctx context.Context, c storedColumn) ([]int64, error) {
 // read takes codes, 0 where there is none, and where there are some.
 func (r *reading) read(ctx context.Context, vector job.Vector) error {
 	sample := Sample{Name: "deposit", Vectors: []job.Vector{vector}}
-	packed, err := newPacker(&Plan{Dataset: r.plan.Dataset, Samples: []Sample{sample}}, r.rows)
+	packed, err := newPacker(ctx, &Plan{Dataset: r.plan.Dataset, Samples: []Sample{sample}}, r.Data, nil)
 	if err != nil {
 		return err
 	}
-	if err := packed.fill(ctx, r.Data, nil); err != nil {
+	defer packed.reader.Release()
+	out, err := packed.next(r.rows)
+	if err != nil {
+		return err
+	}
+	if err := packed.end(); err != nil {
 		return err
 	}
 	if r.seen >= 0 && r.seen != packed.at {
 		return errors.New("the file has changed while it was read; run the job again")
 	}
 	r.seen, r.vector = packed.at, vector.Name
-	r.codes, r.valid = signed(packed.out[:r.rows]), signed(packed.out[r.rows:])
+	r.codes, r.valid = signed(out[:r.rows]), signed(out[r.rows:])
 	return nil
 }
 

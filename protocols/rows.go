@@ -9,16 +9,14 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"consilium/job"
-	"consilium/mpc"
 	"consilium/mpc/ring"
-	"consilium/mpc/rss"
 )
 
-// A site's rows travel as one vector: for each sample of the plan, in its order,
-// the n codes of each of its vectors and then n membership bits, n being the
-// declared number of rows.
+// A site's rows travel piece by piece, each of them one vector: for each sample of the
+// plan, in its order, the n codes of each of its vectors and then n membership bits, n
+// being the public number of the piece's rows.
 
-// blocks returns how many times n elements a site's vector has.
+// blocks returns how many times n elements such a vector has.
 func (p *Plan) blocks() int {
 	total := 0
 	for _, sample := range p.Samples {
@@ -27,61 +25,26 @@ func (p *Plan) blocks() int {
 	return total
 }
 
-// rowsLength returns that vector's length for a site; 0 when nothing goes row by
-// row.
-func (w *work) rowsLength(site int) int {
-	return w.plan.Dataset.Sites[site].Rows * w.plan.blocks()
-}
-
-// readRows reads this site's rows. After a failure, which ends the session, it
-// returns zeros.
-func (w *work) readRows(s *mpc.Session, site int) ring.Vec64 {
-	out, err := w.packRows(s.Context(), w.plan.Dataset.Sites[site].Rows)
-	if err != nil {
-		s.Fail(fmt.Errorf("read its rows of dataset %s: %w", w.plan.Dataset.Name, err))
-		return ring.Vec64{}.Make(w.rowsLength(site))
-	}
-	return out
-}
-
-// packRows fills the vector from Arrow records. A file with fewer rows than the
-// n declared is padded with zeros: rows of no sample.
-func (w *work) packRows(ctx context.Context, n int) (ring.Vec64, error) {
-	packed, err := newPacker(w.plan, n)
-	if err != nil {
-		return nil, err
-	}
-	return packed.out, packed.fill(ctx, w.Data, w.plan.Where)
-}
-
-// fill lays all rows of a file into the vector.
-func (p *packer) fill(ctx context.Context, data SiteData, where job.Predicate) error {
-	reader, err := data.Rows(ctx, where, p.vectors)
-	if err != nil {
-		return err
-	}
-	defer reader.Release()
-	for reader.Next() {
-		if err := p.add(reader.Record()); err != nil {
-			return err
-		}
-	}
-	return reader.Err()
-}
-
-// packer lays record after record into the vector.
+// packer lays the rows of records into vectors.
 type packer struct {
-	n, at   int // declared rows, rows so far
 	samples []Sample
 	vectors []job.Vector // those of all samples, under names of their own
 	ranges  [][2]int64   // of each vector's codes, inclusive
-	out     ring.Vec64
+
+	reader array.RecordReader
+	record arrow.Record // at work; nil when there is none
+	used   int          // rows of it that are packed
+	before int          // rows in vectors that are done
+
+	n, at int // rows of the vector at work, and how many have come
+	out   ring.Vec64
 }
 
-// newPacker asks for the vectors of all samples at once. Samples may call
-// different things by one name, so each vector travels under its number.
-func newPacker(p *Plan, n int) (*packer, error) {
-	packed := &packer{n: n, samples: p.Samples, out: make(ring.Vec64, n*p.blocks())}
+// newPacker begins to read the vectors of all samples at once. Samples may call different
+// things by one name, so each vector travels under its number. The caller releases its
+// reader.
+func newPacker(ctx context.Context, p *Plan, data SiteData, where job.Predicate) (*packer, error) {
+	packed := &packer{samples: p.Samples}
 	for _, sample := range p.Samples {
 		for _, v := range sample.Vectors {
 			low, high, err := v.Codes(&p.Dataset.Schema)
@@ -93,17 +56,62 @@ func newPacker(p *Plan, n int) (*packer, error) {
 			packed.ranges = append(packed.ranges, [2]int64{low, high})
 		}
 	}
-	return packed, nil
+	var err error
+	packed.reader, err = data.Rows(ctx, where, packed.vectors)
+	return packed, err
+}
+
+// next packs the next n rows. Where a file has fewer they are padded with zeros: rows of
+// no sample.
+func (p *packer) next(n int) (ring.Vec64, error) {
+	blocks := len(p.vectors) + len(p.samples)
+	p.before, p.n, p.at, p.out = p.before+p.at, n, 0, make(ring.Vec64, n*blocks)
+	for p.at < n {
+		more, err := p.more()
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			break
+		}
+		rows := min(n-p.at, int(p.record.NumRows())-p.used)
+		part := p.record.NewSlice(int64(p.used), int64(p.used+rows))
+		err = p.add(part)
+		part.Release()
+		if err != nil {
+			return nil, err
+		}
+		p.used += rows
+	}
+	return p.out, nil
+}
+
+// more tells whether there is another row.
+func (p *packer) more() (bool, error) {
+	for p.record == nil || p.used == int(p.record.NumRows()) {
+		if p.record = nil; !p.reader.Next() {
+			return false, p.reader.Err()
+		}
+		p.record, p.used = p.reader.Record(), 0
+	}
+	return true, nil
+}
+
+// end refuses rows after those that are packed.
+func (p *packer) end() error {
+	more, err := p.more()
+	if more {
+		return errors.New("the file has more rows than the roster declares; agree on a roster with the new number")
+	}
+	return err
 }
 
 // selectedField is the name of the field of selection bits.
 const selectedField = ".selected"
 
+// add packs the rows of a record, for which there is room.
 func (p *packer) add(record arrow.Record) error {
 	rows := int(record.NumRows())
-	if rows > p.n-p.at {
-		return errors.New("the file has more rows than the roster declares; agree on a roster with the new number")
-	}
 	if int(record.NumCols()) != 2*len(p.vectors)+1 {
 		return fmt.Errorf("a record has %d fields, want %d", record.NumCols(), 2*len(p.vectors)+1)
 	}
@@ -160,10 +168,10 @@ func (p *packer) vector(record arrow.Record, k int, selected *array.Boolean, val
 	for i := range codes.Len() {
 		code, ok := codes.Value(i), valid.Value(i)
 		if ok && !selected.Value(i) || !ok && code != 0 {
-			return fmt.Errorf("record row %d is left out but not zeroed", p.at+i+1)
+			return fmt.Errorf("record row %d is left out but not zeroed", p.before+p.at+i+1)
 		}
 		if ok && (code < p.ranges[k][0] || code > p.ranges[k][1]) {
-			return fmt.Errorf("record row %d is outside the declared range", p.at+i+1)
+			return fmt.Errorf("record row %d is outside the declared range", p.before+p.at+i+1)
 		}
 		value[i] = uint64(code)
 		member[i] *= bit(ok)
@@ -192,25 +200,4 @@ func boolField(record arrow.Record, i int, name string) (*array.Boolean, error) 
 		return nil, fmt.Errorf("field %d of a record is not the non-null boolean column %s", i+1, name)
 	}
 	return column, nil
-}
-
-// joinRows puts the sites' rows one after the other.
-func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Sampled {
-	out := map[string]*Sampled{}
-	at := 0
-	for _, sample := range w.plan.Samples {
-		rows := NewSampled(s, w.Spill, w.plan.Dataset.Rows(), sample)
-		fill, blocks := rows.Fill(), len(sample.Vectors)+1
-		for i, site := range bySite {
-			n := w.plan.Dataset.Sites[i].Rows
-			columns := make([]rss.Vec, blocks)
-			for j := range columns {
-				columns[j] = rss.Slice(s, site.rows, (at+j)*n, (at+j+1)*n)
-			}
-			fill.Append(s, columns...)
-		}
-		at += blocks
-		out[sample.Name] = rows
-	}
-	return out
 }

@@ -2,7 +2,9 @@ package protocols
 
 import (
 	"context"
+	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +69,46 @@ func (rowSums) Finish(_ *Plan, opened Opened) (*Result, error) {
 	}
 	return &Result{Status: statusOK, Value: [2]string{text("rows"), text("pushed")}}, nil
 }
+
+// TestRowsInPieces: rows that sites seal in several pieces come to samples of several
+// chunks in the sites' order, zeros where they are left out.
+func TestRowsInPieces(t *testing.T) {
+	leakFree(t)
+	var sites [][][]string
+	var ages, doses, members []int64
+	for site, n := range []int{1, 130, 64, 10, 200} {
+		var rows [][]string
+		for i := range n {
+			age, dose := int64(7*i+site)%100, int64(i%50)
+			row, in := []string{fmt.Sprint(age), fmt.Sprint(dose), "f", "2"}, age > 30
+			if i%11 == 5 {
+				row[i%2], in = "", false
+			}
+			rows, members = append(rows, row), append(members, bit64(in))
+			ages, doses = append(ages, age*bit64(in)), append(doses, 2*dose*bit64(in))
+		}
+		sites = append(sites, rows)
+	}
+	s := ward(t, sites...)
+	tr := s.trial(ask{"ward", "rowsums", "age > 30", `{"columns":["age","dose"]}`})
+	tr.analysis, tr.chunkRows = rowSums{}, 64
+	sealedRun(t, tr, func(s *mpc.Session, w *work, in Inputs) error {
+		if !w.isParty() {
+			return nil
+		}
+		if in.Rows["both"].Chunks() != 7 || w.pieceRows(4) != 64 {
+			return fmt.Errorf("%d chunks, pieces of %d", in.Rows["both"].Chunks(), w.pieceRows(4))
+		}
+		both := in.Rows["both"].whole(s)
+		opened := rss.Open(s.Step("opened"), rss.Concat(s, both.Value["age"], both.Value["dose"], both.Member)).Int64()
+		if want := slices.Concat(ages, doses, members); s.Err() == nil && !slices.Equal(opened, want) {
+			return fmt.Errorf("rows are %v, want %v", opened, want)
+		}
+		return nil
+	})
+}
+
+func bit64(b bool) int64 { return int64(bit(b)) }
 
 func TestRowsEqualPushedDown(t *testing.T) {
 	leakFree(t)
@@ -152,24 +194,40 @@ func TestPackRows(t *testing.T) {
 		{"a field less", good[:2], []string{`{"0.age":7,"0.age.valid":true}`}, "2 fields, want 3"},
 		{"a field more", append(good[:3:3], field("sex", integer)), []string{`{"0.age":7,"0.age.valid":true,".selected":true,"sex":1}`}, "4 fields, want 3"},
 	} {
-		schema := wardSchema()
-		w := &work{
-			Task:    &Task{Data: &oneRecord{fields: c.fields, rows: c.rows}},
-			binding: &binding{plan: &Plan{Samples: []Sample{{"ages", columnVectors("age")}}, Dataset: &job.Dataset{Name: "ward", Schema: schema}}},
-		}
-		var got string
-		if packed, err := w.packRows(context.Background(), 3); err != nil {
-			got = err.Error()
-		} else {
-			got = asText(packed)
-		}
-		if !strings.Contains(got, c.want) {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-		if strings.Contains(got, "121") {
-			t.Errorf("%s: the error tells a value: %q", c.name, got)
+		for _, piece := range []int{1, 2, 3} {
+			got := packAll(&oneRecord{fields: c.fields, rows: c.rows}, 3, piece)
+			if !strings.Contains(got, c.want) {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
+			if strings.Contains(got, "121") {
+				t.Errorf("%s: the error tells a value: %q", c.name, got)
+			}
 		}
 	}
+}
+
+// packAll packs the ages and members of so many rows, some at once, and writes all ages
+// and then all members, or the error.
+func packAll(data SiteData, rows, piece int) string {
+	plan := &Plan{Samples: []Sample{{"ages", columnVectors("age")}}, Dataset: &job.Dataset{Name: "ward", Schema: wardSchema()}}
+	packed, err := newPacker(context.Background(), plan, data, nil)
+	if err != nil {
+		return err.Error()
+	}
+	defer packed.reader.Release()
+	var ages, members ring.Vec64
+	for lo := 0; lo < rows; lo += piece {
+		n := min(piece, rows-lo)
+		out, err := packed.next(n)
+		if err != nil {
+			return err.Error()
+		}
+		ages, members = append(ages, out[:n]...), append(members, out[n:]...)
+	}
+	if err := packed.end(); err != nil {
+		return err.Error()
+	}
+	return asText(append(ages, members...))
 }
 
 func asText(v ring.Vec64) string {
@@ -185,8 +243,19 @@ func worldRun(t *testing.T, s *study, a ask, analysis Analysis) memnet.Transcrip
 	t.Helper()
 	tr := s.trial(a)
 	tr.analysis = analysis
+	return sealedRun(t, tr, func(session *mpc.Session, w *work, in Inputs) error {
+		if w.isParty() {
+			w.plan.Compute(session.Step(stepCompute), in)
+		}
+		return nil
+	})
+}
+
+// sealedRun seals a trial's inputs with given seeds, and goes on as it is told.
+func sealedRun(t *testing.T, tr *trial, then func(*mpc.Session, *work, Inputs) error) memnet.Transcript {
+	t.Helper()
 	tasks := tr.tasks(memnet.NewNetwork(studyNodes, 0, memnet.Hooks{}))
-	world := memnet.New(memnet.Config{N: studyNodes, Names: s.roster.Roster.Names(), Seed: 7})
+	world := memnet.New(memnet.Config{N: studyNodes, Names: tr.roster.Roster.Names(), Seed: 7})
 	err := world.Run(func(session *mpc.Session) error {
 		task := tasks[session.Self()]
 		b, err := tr.binding(task)
@@ -197,9 +266,8 @@ func worldRun(t *testing.T, s *study, a ask, analysis Analysis) memnet.Transcrip
 		if err != nil {
 			return err
 		}
-		in := w.seal(session)
-		if w.isParty() {
-			w.plan.Compute(session.Step(stepCompute), in)
+		if err := then(session, w, w.seal(session)); err != nil {
+			return err
 		}
 		return session.Err()
 	})

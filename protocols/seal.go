@@ -12,10 +12,10 @@ import (
 )
 
 // sealed is what the parties hold of one site: its sums, summary after summary,
-// and its rows as packRows lays them out. A site that is no party holds nothing.
+// and its rows. A site that is no party holds nothing.
 type sealed struct {
 	sums rss.Vec128
-	rows rss.Vec
+	rows *rss.Chunked // nil where nothing goes row by row
 }
 
 // seal shares out every site's contribution to the parties and puts them
@@ -40,20 +40,13 @@ func (w *work) seal(s *mpc.Session) Inputs {
 func (w *work) sealSite(s *mpc.Session, site int) sealed {
 	var out sealed
 	var sums ring.Vec128
-	var rows ring.Vec64
-	own := w.sites[site] == w.self
 	if n := w.plan.sums(); n > 0 {
-		if own {
+		if w.sites[site] == w.self {
 			sums = w.readSums(s, n)
 		}
 		out.sums = rss.Input(s.Step("sums"), w.sites[site], n, sums)
 	}
-	if n := w.rowsLength(site); n > 0 {
-		if own {
-			rows = w.readRows(s, site)
-		}
-		out.rows = rss.Input(s.Step("rows"), w.sites[site], n, rows)
-	}
+	out.rows = w.sealRows(s, site)
 	return out
 }
 
