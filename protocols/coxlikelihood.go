@@ -70,7 +70,7 @@ func newCoxRows(s *mpc.Session, axis timeAxis, rows *Rows, columns rss.Fixed, ef
 		from := rss.Scale(s, rows.Member, 1-axis.stratum)
 		carried = append(carried, rss.Add(s, rows.Value[stratumVector], from), rows.Member)
 	}
-	sorted := byRisk(s.Step("order"), axis, rows, event, carried...)
+	sorted := wholeByRisk(s.Step("order"), axis, rows, event, carried...)
 	c := &coxRows{n: rows.N, p: p, events: sorted.event}
 	c.event = rss.NewFixed128(s, rss.Lift(s.Step("event"), c.events), 0, 0)
 

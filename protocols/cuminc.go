@@ -10,6 +10,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -101,26 +102,31 @@ func (CumInc) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) 
 
 // Compute implements Analysis.
 func (CumInc) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	c, rows := p.Detail.(*competing), in.Rows["rows"].whole(s)
-	causes := rows.values(c.vectors)
-	ended := causes[0]
-	for _, x := range causes[1:] {
-		ended = rss.Add(s, ended, x)
-	}
-	sorted := byRisk(s.Step("sort"), c.axis, rows, ended, causes...)
-	share := hazardShare(s.Step("share"), sorted)
-	terms := rss.Mul(s.Step("terms"), rss.Concat(s, sorted.carried...), rss.Repeat(s, share, len(causes)))
-	found := c.axis.upTo(s.Step("times"), c.times, sorted.time, inParts(s, terms, len(causes))...)
-	atRisk := found[len(causes)]
+	c, rows := p.Detail.(*competing), in.Rows["rows"]
+	causes := len(c.vectors)
+	sorted := byRisk(s.Step("sort"), c.axis, rows, func(r *Rows) (rss.Vec, []rss.Vec) {
+		columns := r.values(c.vectors)
+		ended := columns[0]
+		for _, x := range columns[1:] {
+			ended = rss.Add(s, ended, x)
+		}
+		return ended, columns
+	})
+	sums := incidenceSums(s.Step("sums"), sorted)
+	sorted.Close()
+	found := c.axis.upTo(s.Step("times"), c.times, sums, causes)
+	sums.Close()
+	atRisk := found[causes]
 
-	n, events := rss.Sum(s, rows.Member), rss.Sum(s, ended)
+	n, ended := rows.sums(s, c.vectors...)
+	events := rss.Sum(s, rss.Concat(s, ended...))
 	counts := make([]rss.Vec, len(c.event.levels))
 	counts[c.censored] = rss.Sub(s, n, events)
 	for i, level := range c.causes {
-		counts[level] = rss.Sum(s, causes[i])
+		counts[level] = ended[i]
 	}
 	levels := rss.Concat(s, counts...)
-	values := map[string]rss.Vec{causeCounts: levels, incidences: rss.Concat(s, found[:len(causes)]...)}
+	values := map[string]rss.Vec{causeCounts: levels, incidences: rss.Concat(s, found[:causes]...)}
 	return Outputs{
 		Values: lifted(s.Step("lift"), p, values),
 		Rows:   n,
@@ -129,20 +135,38 @@ func (CumInc) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	}
 }
 
-// hazardShare returns N S/n at each row: S is survival just before its event, n the
-// number at risk and N that of all rows. It is at least 1, for S is least where no
-// row was ever censored, n/N, and at most N.
-func hazardShare(s *mpc.Session, r *riskRows) rss.Vec {
-	logs := rss.MulPublic(s, r.event, r.atRisk(func(n float64) float64 {
-		if n == 1 {
-			return 0 // no row comes after the last
+// incidenceSums returns for upTo the prefix sums of S d/n of each cause, which the carried
+// columns are.
+func incidenceSums(s *mpc.Session, r *riskRows) *rss.Chunked {
+	logs := func(c *riskPiece) rss.Vec { return c.eventLogs(s, 0) } // no row comes after the last
+	total, logsBefore := r.sum(s, logs), rss.Zero[ring.Vec64](1)
+	out := r.blocks[0].Like(s, soughtSums+r.carried, 0)
+	before := make([]rss.Vec, r.carried)
+	for i, part := range r.parts() {
+		s := s.Step("part", i)
+		c := r.piece(s, part)
+		sums := c.prefixSums(s, logs(c), logsBefore)
+		logsBefore = lastRow(s, sums)
+		// Rows behind a row are those of earlier events.
+		survival := rss.Sub(s, sums, rss.Repeat(s, total, c.rows()))
+		share := hazardShare(s.Step("share"), c, survival, r.blocks[0].Rows())
+		terms := rss.Mul(s.Step("terms"), rss.Concat(s, c.carried...), rss.Repeat(s, share, r.carried))
+		columns := []rss.Vec{c.time, c.places(s)}
+		for j, x := range inParts(s, terms, r.carried) {
+			x = c.prefixSums(s, x, before[j])
+			before[j] = lastRow(s, x)
+			columns = append(columns, x)
 		}
-		return logStep(n)
-	}))
-	// Rows behind a row are those of earlier events.
-	total := rss.Repeat(s, rss.Sum(s, logs), r.rows)
-	survival := rss.Sub(s, rss.PrefixSum(s, logs), total)
-	perRisk := r.atRisk(func(n float64) float64 { return math.Ldexp(math.Log(float64(r.rows)/n), logFrac) })
+		out.Put(s, part.chunk, columns)
+	}
+	return out
+}
+
+// hazardShare returns N S/n at each row: S, of which it takes the logarithm, is survival
+// just before its event, n the number at risk and N that of all rows. It is at least 1,
+// for S is least where no row was ever censored, n/N, and at most N.
+func hazardShare(s *mpc.Session, c *riskPiece, survival rss.Vec, rows int) rss.Vec {
+	perRisk := c.atRisk(func(n float64) float64 { return math.Ldexp(math.Log(float64(rows)/n), logFrac) })
 	const most = 4 // log N < 2^4: see mostRiskRows
 	x := rss.NewFixed(s, rss.Add(s, survival, rss.Public(s, perRisk)), logFrac, logFrac+most)
 	return rss.Exp(s, x, incidenceFrac).Share

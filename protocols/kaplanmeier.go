@@ -11,6 +11,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -187,14 +188,24 @@ func (k *survival) where() string {
 
 // Compute implements Analysis.
 func (KaplanMeier) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	k, rows := p.Detail.(*survival), in.Rows["rows"].whole(s)
-	members := []rss.Vec{rows.Member}
-	sorted := byRisk(s.Step("sort"), k.axis, rows, rows.Value[endVector], rows.values(k.groups)...)
-	if len(k.groups) > 0 {
-		members = rows.values(k.groups)
-		sorted = sorted.split(s.Step("groups"), sorted.carried)
+	k, rows := p.Detail.(*survival), in.Rows["rows"]
+	n, members := rows.sums(s, k.groups...)
+	sorted := byRisk(s.Step("sort"), k.axis, rows, func(r *Rows) (rss.Vec, []rss.Vec) {
+		return r.Value[endVector], r.values(k.groups)
+	})
+	if len(k.groups) == 0 {
+		members = []rss.Vec{n}
+	} else {
+		all := sorted
+		sorted = all.split(s.Step("groups"), len(k.groups))
+		all.Close()
 	}
-	counts := rss.Concat(s, sumEach(s, members), sumEach(s, inParts(s, sorted.event, sorted.blocks)))
+	defer sorted.Close()
+	var events []rss.Vec
+	for g := range sorted.blocks {
+		events = append(events, sorted.block(g).sum(s, func(c *riskPiece) rss.Vec { return c.event }))
+	}
+	counts := rss.Concat(s, append(members, events...)...)
 	values := map[string]rss.Vec{survivalCounts: counts}
 	if len(k.times) == 0 {
 		k.curve(s.Step("curve"), sorted, values)
@@ -202,40 +213,37 @@ func (KaplanMeier) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 		k.atTimes(s.Step("times"), sorted, values)
 		counts = rss.Concat(s, counts, values[survivalAtRisk])
 	}
-	return Outputs{Values: lifted(s.Step("lift"), p, values), Rows: rss.Sum(s, rows.Member), Counts: counts}
+	return Outputs{Values: lifted(s.Step("lift"), p, values), Rows: n, Counts: counts}
 }
 
 // curve takes of each event time the time and the events.
 func (k *survival) curve(s *mpc.Session, r *riskRows, values map[string]rss.Vec) {
-	last := r.lastOfTie(s.Step("ties"))
-	events := r.tieSums(s.Step("events"), last, r.event)[0]
-	// Censored rows come first: the last row of an event time has the event.
-	at := rss.Mul(s.Step("at"), last, r.event)
-	both := rss.Mul(s.Step("shown"), rss.Concat(s, at, at), rss.Concat(s, r.time, events))
-	parts := inParts(s, both, 2)
-	values[curveTimes], values[curveEvents] = parts[0], parts[1]
+	var times, events []rss.Vec
+	left := rss.Zero[ring.Vec64](1)
+	for i, part := range r.parts() {
+		s := s.Step("part", i)
+		c := r.piece(s, part)
+		last := c.lastOfTie(s.Step("ties"))
+		var sums rss.Vec
+		sums, left = c.tieSums(s.Step("events"), last, c.event, left)
+		// Censored rows come first: the last row of an event time has the event.
+		at := rss.Mul(s.Step("at"), last, c.event)
+		both := rss.Mul(s.Step("shown"), rss.Concat(s, at, at), rss.Concat(s, c.time, sums))
+		shown := inParts(s, both, 2)
+		times, events = append(times, shown[0]), append(events, shown[1])
+	}
+	values[curveTimes], values[curveEvents] = rss.Concat(s, times...), rss.Concat(s, events...)
 }
 
-// atTimes takes what the times ask for.
+// atTimes takes what the times ask for, group by group.
 func (k *survival) atTimes(s *mpc.Session, r *riskRows, values map[string]rss.Vec) {
-	logs := rss.MulPublic(s, r.event, r.atRisk(func(n float64) float64 {
-		if n == 1 {
-			return math.Ldexp(vanished, logFrac)
-		}
-		return logStep(n)
-	}))
-	squares := rss.MulPublic(s, r.event, r.atRisk(func(n float64) float64 {
-		if n == 1 {
-			return 0 // S is 0: it has no standard error
-		}
-		return math.Ldexp(1/(n*(n-1)), greenwoodFrac)
-	}))
-	times, blocks := inParts(s, r.time, r.blocks), inParts(s, logs, r.blocks)
 	var outs [4][]rss.Vec
-	for g, square := range inParts(s, squares, r.blocks) {
+	for g := range r.blocks {
 		s := s.Step("group", g)
-		at := k.axis.upTo(s.Step("times"), k.times, times[g], blocks[g], square)
-		median := k.median(s.Step("median"), times[g], blocks[g])
+		sums := survivalSums(s, r.block(g))
+		at := k.axis.upTo(s.Step("times"), k.times, sums, 2)
+		median := k.median(s.Step("median"), sums)
+		sums.Close()
 		for i, x := range append(at, median) {
 			outs[i] = append(outs[i], x)
 		}
@@ -245,20 +253,49 @@ func (k *survival) atTimes(s *mpc.Session, r *riskRows, values map[string]rss.Ve
 	}
 }
 
+// Columns in which the sums of a group are looked up, after the time and the place.
+const (
+	survivalLogSums   = soughtSums + iota // of -log S
+	survivalErrorSums                     // of Greenwood's
+	// survivalLeft is -log S at each row's time, or within a tie on the way there.
+	survivalLeft
+	survivalColumns
+)
+
+// survivalSums returns these columns of one block's rows. Local.
+func survivalSums(s *mpc.Session, r *riskRows) *rss.Chunked {
+	logs := func(c *riskPiece) rss.Vec { return c.eventLogs(s, vanished) }
+	total := r.sum(s, logs)
+	out := r.blocks[0].Like(s, survivalColumns, 0)
+	logBefore, squareBefore := rss.Zero[ring.Vec64](1), rss.Zero[ring.Vec64](1)
+	for _, part := range r.parts() {
+		c := r.piece(s, part)
+		own := logs(c)
+		squares := rss.MulPublic(s, c.event, c.atRisk(func(n float64) float64 {
+			if n == 1 {
+				return 0 // S is 0: it has no standard error
+			}
+			return math.Ldexp(1/(n*(n-1)), greenwoodFrac)
+		}))
+		logSums, squareSums := c.prefixSums(s, own, logBefore), c.prefixSums(s, squares, squareBefore)
+		logBefore, squareBefore = lastRow(s, logSums), lastRow(s, squareSums)
+		left := rss.Sub(s, rss.Repeat(s, total, c.rows()), rss.Sub(s, logSums, own))
+		out.Put(s, part.chunk, []rss.Vec{c.time, c.places(s), logSums, squareSums, left})
+	}
+	return out
+}
+
 // halfTolerance is how near to 1/2 a survival is 1/2, as in R.
 var halfTolerance = math.Sqrt(0x1p-52)
 
 // median returns the median, doubled twice, of the rows of a group, or 0: the times
 // at which S is at most 1/2, and at which it is below, are the same or those to take
 // the middle of; if S stays 1/2 to the end, there is the former alone.
-func (k *survival) median(s *mpc.Session, time, logs rss.Vec) rss.Vec {
-	// -log S at each row's time, or within a tie on the way there.
-	sums, last := rss.PrefixSum(s, logs), time.Len()-1
-	left := rss.Sub(s, rss.Repeat(s, rss.Slice(s, sums, last, last+1), last+1), rss.Sub(s, sums, logs))
+func (k *survival) median(s *mpc.Session, sums *rss.Chunked) rss.Vec {
 	bound := func(half float64) int64 { return int64(-math.Ldexp(math.Log(half), logFrac)) }
 	const width = logFrac + 7 // of a vanished S, and all before
 	bounds := []int64{bound(0.5 + halfTolerance), bound(0.5 - halfTolerance)}
-	found := lastNotBelow(s.Step("rows"), left, width, bounds, time)
+	found := lastNotBelow(s.Step("rows"), sums, survivalLeft, width, bounds, soughtTime)
 	at, below := rss.Slice(s, found[0], 0, 1), rss.Slice(s, found[0], 1, 2)
 	// Where nothing is below, the former counts twice.
 	isBelow := rss.ToArith(s.Step("number"), rss.Not(s, rss.EqualPublic(s.Step("none"), below, 0, k.axis.bits)))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -114,15 +115,18 @@ func (LogRank) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error)
 
 // Compute implements Analysis.
 func (LogRank) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	l, rows := p.Detail.(*rankTest), in.Rows["rows"].whole(s)
-	k := len(l.groups)
-	groups, event := rows.values(l.groups), rows.Value[endVector]
-	sorted := byRisk(s.Step("sort"), l.axis, rows, event, append(groups, rows.values(l.blocks)...)...)
+	l, rows := p.Detail.(*rankTest), in.Rows["rows"]
+	n, sums := rows.sums(s, append([]job.Vector{l.end}, l.groups...)...)
+	sorted := byRisk(s.Step("sort"), l.axis, rows, func(r *Rows) (rss.Vec, []rss.Vec) {
+		return r.Value[endVector], r.values(slices.Concat(l.blocks, l.groups))
+	})
 	if len(l.blocks) > 0 {
-		sorted = sorted.split(s.Step("strata"), sorted.carried[k:], sorted.carried[:k]...)
+		all := sorted
+		sorted = all.split(s.Step("strata"), len(l.blocks))
+		all.Close()
 	}
-	observed := rss.DotRows(s.Step("observed"), rss.Concat(s, groups...), rss.Repeat(s, event, k), rows.N)
-	e := newExcess(s.Step("excess"), sorted, observed)
+	e := newExcess(s.Step("excess"), sorted, rows.Rows())
+	sorted.Close()
 	active := e.active(s.Step("active"))
 	still := e.still(s.Step("still"), active)
 	chi, weak := e.quadratic(s.Step("quadratic"), active)
@@ -131,10 +135,10 @@ func (LogRank) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	one := negatives(s.Step("groups"), rss.AddConst(s, df, -1))[0]
 	return Outputs{
 		Values: map[string]rss.Vec128{logRankStatistic: chi, logRankDF: rss.Lift(s.Step("df"), df)},
-		Rows:   rss.Sum(s, rows.Member),
-		Counts: rss.Concat(s, sumEach(s, groups), observed),
+		Rows:   n,
+		Counts: rss.Concat(s, append(sums[1:], e.observed)...),
 		Failed: map[string]rss.Vec{
-			statusNoEvents: isNone(s.Step("none"), rss.Sum(s, event)),
+			statusNoEvents: isNone(s.Step("none"), sums[0]),
 			statusFewRows:  one,
 			statusSingular: rss.Add(s, weak, still),
 		},
@@ -146,42 +150,78 @@ type excess struct {
 	k        int          // groups
 	rows     int          // log2 of the number of rows
 	frac     int          // of z; V has twice as many fractional bits
+	observed rss.Vec      // integers
 	expected rss.Vec      // frac fractional bits
 	z        rss.Fixed128 // k elements
 	v        rss.Fixed128 // k x k, row by row
 }
 
-// newExcess sums over the last rows of ties, whose carried columns are the groups.
-func newExcess(s *mpc.Session, r *riskRows, observed rss.Vec) *excess {
-	k, n := len(r.carried), r.rows*r.blocks
-	size := log2(r.rows)
-	e := &excess{k: k, rows: size, frac: min(52, shareFrac-size)}
-	last := r.lastOfTie(s.Step("ties"))
-	events := rss.Mul(s.Step("events"), last, r.tieSums(s.Step("tied"), last, r.event)[0])
+// newExcess sums over the last rows of ties, whose carried columns are the groups. It
+// takes the declared number of rows.
+func newExcess(s *mpc.Session, r *riskRows, rows int) *excess {
+	k, size := r.carried, log2(rows)
+	e := &excess{
+		k: k, rows: size, frac: min(52, shareFrac-size),
+		observed: rss.Zero[ring.Vec64](k), expected: rss.Zero[ring.Vec64](k),
+	}
+	v := rss.Zero[ring.Vec128](k * k)
+	carry := newExcessCarry(k)
+	for i, part := range r.parts() {
+		v = rss.Add(s, v, e.add(s.Step("part", i), r.piece(s, part), carry))
+	}
+	z := rss.Sub(s, rss.Scale(s, e.observed, 1<<e.frac), e.expected)
+	e.z = rss.NewFixed128(s, rss.Lift(s.Step("z"), z), e.frac, e.frac+size+1)
+	e.v = rss.NewFixed128(s, v, 2*e.frac, 2*e.frac+size+1)
+	return e
+}
+
+// excessCarry is what a piece leaves to the next one: the events of its last time, and
+// the rows of each group so far.
+type excessCarry struct {
+	events rss.Vec
+	groups []rss.Vec
+}
+
+func newExcessCarry(k int) *excessCarry {
+	c := &excessCarry{events: rss.Zero[ring.Vec64](1)}
+	for range k {
+		c.groups = append(c.groups, rss.Zero[ring.Vec64](1))
+	}
+	return c
+}
+
+// add adds the events of a piece of the rows and returns what it adds to V.
+func (e *excess) add(s *mpc.Session, c *riskPiece, carry *excessCarry) rss.Vec128 {
+	k, n := e.k, c.rows()
+	last := c.lastOfTie(s.Step("ties"))
+	tied, left := c.tieSums(s.Step("tied"), last, c.event, carry.events)
+	carry.events = left
+	events := rss.Mul(s.Step("events"), last, tied)
 
 	// n_j/n of each group, and (n-d)/(n-1).
 	var parts []rss.Vec
-	perRisk := r.atRisk(func(n float64) float64 { return math.Ldexp(1/n, shareFrac) })
-	for _, group := range r.carried {
-		parts = append(parts, rss.MulPublic(s, r.prefixSums(s, group), perRisk))
+	perRisk := c.atRisk(func(n float64) float64 { return math.Ldexp(1/n, shareFrac) })
+	for j, group := range c.carried {
+		sums := c.prefixSums(s, group, carry.groups[j])
+		carry.groups[j] = lastRow(s, sums)
+		parts = append(parts, rss.MulPublic(s, sums, perRisk))
 	}
-	perOther := r.atRisk(func(n float64) float64 { return math.Ldexp(1/max(n-1, 1), shareFrac) })
-	places := rss.Public(s, r.atRisk(func(n float64) float64 { return n }))
-	parts = append(parts, rss.MulPublic(s, rss.Sub(s, places, events), perOther))
+	perOther := c.atRisk(func(n float64) float64 { return math.Ldexp(1/max(n-1, 1), shareFrac) })
+	parts = append(parts, rss.MulPublic(s, rss.Sub(s, c.places(s), events), perOther))
 	rounded := inParts(s, rss.Round(s.Step("shares"), rss.Concat(s, parts...), shareFrac-e.frac), k+1)
-	shares, left := rounded[:k], rounded[k]
-	weight := rss.Mul(s.Step("weight"), events, left)
+	shares, leftOver := rounded[:k], rounded[k]
+	weight := rss.Mul(s.Step("weight"), events, leftOver)
 
-	e.expected = rss.DotRows(s.Step("expected"), rss.Concat(s, shares...), rss.Repeat(s, events, k), n)
-	z := rss.Sub(s, rss.Scale(s, observed, 1<<e.frac), e.expected)
-	e.z = rss.NewFixed128(s, rss.Lift(s.Step("z"), z), e.frac, e.frac+size+1)
+	of := rss.Concat(s, append(shares, c.carried...)...)
+	both := rss.DotRows(s.Step("sums"), of, rss.Concat(s, rss.Repeat(s, events, k), rss.Repeat(s, c.event, k)), n)
+	e.expected = rss.Add(s, e.expected, rss.Slice(s, both, 0, k))
+	e.observed = rss.Add(s, e.observed, rss.Slice(s, both, k, 2*k))
 
 	wide := rss.Lift(s.Step("wide"), rss.Concat(s, append(shares, weight)...))
 	share, weights := rss.Slice(s, wide, 0, k*n), rss.Repeat(s, rss.Slice(s, wide, k*n, (k+1)*n), k)
 	weighted := rss.MulRound(s.Step("weighted"), share, weights, e.frac)
 	products := rss.MatMul(s.Step("products"), weighted, asRows(s, share, k), k, n, k)
-	e.v = rss.NewFixed128(s, e.covariances(s, weighted, products), 2*e.frac, 2*e.frac+size+1)
-	return e
+	return e.covariances(s, weighted, products)
 }
 
 // asRows returns k columns that lie one after the other row by row. Local.

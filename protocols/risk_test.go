@@ -10,7 +10,9 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/mpc/spool"
 )
 
 // TestTimeAxis: doubled times compare with any number as times do, and come back.
@@ -47,8 +49,13 @@ func TestTimeAxis(t *testing.T) {
 // riskRow is a row in plain numbers.
 type riskRow struct{ time, stratum, event, member, number int64 }
 
+// riskChunk is a chunk for tests: of the rows that drawRiskRows draws some are one chunk
+// and some several, with ties over their borders.
+const riskChunk = 64
+
 func drawRiskRows(t *rapid.T) []riskRow {
-	rows := make([]riskRow, rapid.IntRange(1, 20).Draw(t, "n"))
+	n := rapid.OneOf(rapid.IntRange(1, 20), rapid.SampledFrom([]int{64, 65, 128, 150, 193})).Draw(t, "n")
+	rows := make([]riskRow, n)
 	for i := range rows {
 		if rapid.Bool().Draw(t, "member") {
 			rows[i] = riskRow{
@@ -69,9 +76,51 @@ func columnOf(rows []riskRow, of func(riskRow) int64) []int64 {
 	return out
 }
 
+// sampled puts vectors of a sample and, last, its members.
+func sampled(s *mpc.Session, spill *rss.Spill, vectors []job.Vector, columns ...[]int64) *Sampled {
+	rows := NewSampled(s, spill, len(columns[0]), Sample{Vectors: vectors})
+	var all []rss.Vec
+	for _, x := range columns {
+		all = append(all, shared(s, x))
+	}
+	rows.Fill().Append(s, all...)
+	return rows
+}
+
+// withSpill calls f with a Spill that ends with it.
+func withSpill(t rapid.TB, dir *spool.Dir, f func(*rss.Spill)) {
+	t.Helper()
+	spill := rss.NewSpill(dir, riskChunk)
+	f(spill)
+	if err := spill.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// riskSample is what TestByRisk sorts.
+func riskSample(s *mpc.Session, spill *rss.Spill, rows []riskRow) (*Sampled, func(*Rows) (rss.Vec, []rss.Vec)) {
+	vectors := []job.Vector{{Name: timeVector}, {Name: stratumVector}, {Name: endVector}, {Name: "-1"}, {Name: "2"}, {Name: "7"}, {Name: "number"}}
+	columns := [][]int64{
+		columnOf(rows, func(r riskRow) int64 { return r.time }),
+		columnOf(rows, func(r riskRow) int64 { return r.stratum }),
+		columnOf(rows, func(r riskRow) int64 { return r.event }),
+	}
+	for _, center := range []int64{-1, 2, 7} {
+		columns = append(columns, columnOf(rows, func(r riskRow) int64 { return r.member * truth(r.stratum == center) }))
+	}
+	columns = append(columns, columnOf(rows, func(r riskRow) int64 { return r.number }), columnOf(rows, func(r riskRow) int64 { return r.member }))
+	return sampled(s, spill, vectors, columns...), func(r *Rows) (rss.Vec, []rss.Vec) {
+		return r.Value[endVector], r.values(vectors[3:])
+	}
+}
+
 // TestByRisk: the order of the risk sets, ties and sums over these, with strata and
-// without, in one block and in one for each stratum.
+// without, in one block and in one for each stratum, of one chunk and of several.
 func TestByRisk(t *testing.T) {
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := &job.Dataset{Name: "trial", Schema: patientSchema()}
 	plain, err := newTimeAxis(d, "time")
 	if err != nil {
@@ -85,26 +134,20 @@ func TestByRisk(t *testing.T) {
 		rows := drawRiskRows(rt)
 		axis := rapid.SampledFrom([]timeAxis{plain, within}).Draw(rt, "axis")
 		split := axis.strata == nil && rapid.Bool().Draw(rt, "split")
-		opened, _ := openedOf(rt, func(s *mpc.Session) rss.Vec {
-			of := func(f func(riskRow) int64) rss.Vec { return shared(s, columnOf(rows, f)) }
-			in := &Rows{N: len(rows), Member: of(func(r riskRow) int64 { return r.member }), Value: map[string]rss.Vec{
-				timeVector:    of(func(r riskRow) int64 { return r.time }),
-				stratumVector: of(func(r riskRow) int64 { return r.stratum }),
-			}}
-			columns := []rss.Vec{of(func(r riskRow) int64 { return r.number })}
-			for _, center := range []int64{-1, 2, 7} {
-				columns = append(columns, of(func(r riskRow) int64 { return r.member * truth(r.stratum == center) }))
-			}
-			sorted := byRisk(s.Step("sort"), axis, in, of(func(r riskRow) int64 { return r.event }), columns...)
-			if split {
-				sorted = sorted.split(s.Step("split"), sorted.carried[1:], sorted.carried[0])
-			}
-			last := sorted.lastOfTie(s.Step("last"))
-			events := rss.Mul(s.Step("events"), last, sorted.tieSums(s.Step("sums"), last, sorted.event)[0])
-			return rss.Concat(s, sorted.carried[0], sorted.event, last, events)
+		var got []int64
+		withSpill(rt, dir, func(spill *rss.Spill) {
+			opened, _ := openedOf(rt, func(s *mpc.Session) rss.Vec {
+				in, take := riskSample(s, spill, rows)
+				sorted := byRisk(s.Step("sort"), axis, in, take)
+				number := 3
+				if split {
+					sorted, number = sorted.split(s.Step("split"), 3), 0
+				}
+				return riskSums(s.Step("sums"), sorted, number)
+			})
+			got = opened.Int64()
 		})
-		got := opened.Int64()
-		var want [4][]int64
+		var want [5][]int64
 		blocks := []func(riskRow) bool{func(r riskRow) bool { return r.member == 1 }}
 		if split {
 			blocks = nil
@@ -123,6 +166,26 @@ func TestByRisk(t *testing.T) {
 	})
 }
 
+// riskSums returns a carried column, the events, the last rows of ties and the events of
+// each, and sums of events over the risk sets.
+func riskSums(s *mpc.Session, sorted *riskRows, carried int) rss.Vec {
+	var out [5][]rss.Vec
+	left, before := rss.Zero[ring.Vec64](1), rss.Zero[ring.Vec64](1)
+	for i, part := range sorted.parts() {
+		s := s.Step("part", i)
+		c := sorted.piece(s, part)
+		last := c.lastOfTie(s.Step("last"))
+		var tied rss.Vec
+		tied, left = c.tieSums(s.Step("sums"), last, c.event, left)
+		sums := c.prefixSums(s, c.event, before)
+		before = lastRow(s, sums)
+		for j, x := range []rss.Vec{c.carried[carried], c.event, last, rss.Mul(s.Step("events"), last, tied), sums} {
+			out[j] = append(out[j], x)
+		}
+	}
+	return rss.Concat(s, slices.Concat(out[:]...)...)
+}
+
 func truth(b bool) int64 {
 	if b {
 		return 1
@@ -130,9 +193,8 @@ func truth(b bool) int64 {
 	return 0
 }
 
-// riskBlock returns the numbers, events, last rows of ties and their events of a
-// block.
-func riskBlock(rows []riskRow, strata bool, in func(riskRow) bool) [4][]int64 {
+// riskBlock returns of a block what riskSums does.
+func riskBlock(rows []riskRow, strata bool, in func(riskRow) bool) [5][]int64 {
 	same := func(a, b riskRow) bool { return a.time == b.time && (!strata || a.stratum == b.stratum) }
 	block := make([]riskRow, 0, len(rows))
 	for _, r := range rows {
@@ -146,7 +208,7 @@ func riskBlock(rows []riskRow, strata bool, in func(riskRow) bool) [4][]int64 {
 		}
 		return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(a.event, b.event))
 	})
-	var out [4][]int64
+	var out [5][]int64
 	for i := range out {
 		out[i] = make([]int64, len(rows))
 	}
@@ -162,14 +224,24 @@ func riskBlock(rows []riskRow, strata bool, in func(riskRow) bool) [4][]int64 {
 			}
 		}
 	}
+	sum := int64(0)
+	for i, event := range out[1] {
+		sum += event
+		out[4][i] = sum
+	}
 	return out
 }
 
 // TestLastNotBelow holds the search against looking at each row.
 func TestLastNotBelow(t *testing.T) {
 	const width = 6
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
-		keys := rapid.SliceOfN(rapid.Int64Range(0, 1<<width-1), 1, 30).Draw(rt, "keys")
+		n := rapid.OneOf(rapid.IntRange(1, 30), rapid.SampledFrom([]int{64, 65, 150, 193})).Draw(rt, "n")
+		keys := rapid.SliceOfN(rapid.Int64Range(0, 1<<width-1), n, n).Draw(rt, "keys")
 		slices.SortFunc(keys, func(a, b int64) int { return cmp.Compare(b, a) })
 		bounds := rapid.SliceOfN(rapid.Int64Range(1, 1<<width), 1, 4).Draw(rt, "bounds")
 		places, want := make([]int64, len(keys)), make([]int64, 2*len(bounds))
@@ -183,12 +255,14 @@ func TestLastNotBelow(t *testing.T) {
 				}
 			}
 		}
-		opened, _ := openedOf(rt, func(s *mpc.Session) rss.Vec {
-			key := shared(s, keys)
-			return rss.Concat(s, lastNotBelow(s.Step("search"), key, width, bounds, shared(s, places), key)...)
+		withSpill(rt, dir, func(spill *rss.Spill) {
+			opened, _ := openedOf(rt, func(s *mpc.Session) rss.Vec {
+				rows := sampled(s, spill, []job.Vector{{}}, keys, places)
+				return rss.Concat(s, lastNotBelow(s.Step("search"), rows.Chunked, 0, width, bounds, 1, 0)...)
+			})
+			if !slices.Equal(opened.Int64(), want) {
+				rt.Fatalf("%v from %v: %v, want %v", bounds, keys, opened.Int64(), want)
+			}
 		})
-		if !slices.Equal(opened.Int64(), want) {
-			rt.Fatalf("%v from %v: %v, want %v", bounds, keys, opened.Int64(), want)
-		}
 	})
 }

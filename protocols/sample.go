@@ -6,6 +6,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -62,6 +63,24 @@ func (x *Sampled) chunk(s *mpc.Session, i int, names ...string) *Rows {
 		out.Value[name] = got[1+k]
 	}
 	return out
+}
+
+// sums returns the number of members and the sum of each vector over all rows. Local.
+func (x *Sampled) sums(s *mpc.Session, vectors ...job.Vector) (members rss.Vec, sums []rss.Vec) {
+	columns := []int{x.member()}
+	for _, v := range vectors {
+		columns = append(columns, x.at(v.Name))
+	}
+	all := make([]rss.Vec, len(columns))
+	for k := range all {
+		all[k] = rss.Zero[ring.Vec64](1)
+	}
+	for i := range x.Chunks() {
+		for k, column := range x.Get(s, i, columns...) {
+			all[k] = rss.Add(s, all[k], rss.Sum(s, column))
+		}
+	}
+	return all[0], all[1:]
 }
 
 // whole returns all rows at once.
