@@ -26,7 +26,7 @@ type result struct {
 	N         size      `json:"n"`
 	Seconds   float64   `json:"seconds"`
 	MB        []float64 `json:"mb"`
-	Rounds    int       `json:"rounds"`
+	Rounds    int       `json:"rounds,omitempty"`
 	PeakMB    []float64 `json:"peak_mb"`
 	MBs       float64   `json:"mb_s,omitempty"`
 	Prepared  float64   `json:"prepared,omitempty"`
@@ -82,7 +82,7 @@ func (b *bench) measure(ctx context.Context, r request) (*result, error) {
 // combine makes one result of what the parties measured.
 func (r request) combine(ms []*measured) (*result, error) {
 	res := &result{Op: r.op.name, N: r.n, products: ms[0].Products}
-	slowest := make([]float64, timed)
+	slowest := make([]float64, len(ms[0].Seconds))
 	events := make([][]event, parties)
 	for p, m := range ms {
 		for k := range slowest {
@@ -94,7 +94,7 @@ func (r request) combine(ms []*measured) (*result, error) {
 		res.shares = max(res.shares, float64(m.Shares)/1e6)
 	}
 	slices.Sort(slowest)
-	res.Seconds = measure.Round(slowest[timed/2])
+	res.Seconds = measure.Round(slowest[len(slowest)/2])
 	if reads := ms[0].Reads; reads > 0 {
 		res.MBs, res.Prepared = measure.Round(float64(reads)/1e6/res.Seconds), measure.Round(ms[0].Prepared)
 	}

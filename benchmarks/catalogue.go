@@ -24,6 +24,7 @@ import (
 type cohort struct {
 	analysis string
 	args     map[string]any
+	where    string
 	rows     int
 	columns  []generated
 	check    func(c *cohort, r *protocols.Result) error
@@ -71,8 +72,24 @@ func (c *cohort) study() (*job.Roster, *job.Job) {
 		Disclosure: job.Disclosure{MinCount: 1, AllowMinimum: true, AllowMaximum: true},
 	}
 	return r, &job.Job{
-		Study: r.Study, Dataset: d.Name, Analysis: c.analysis, Args: c.args, Engine: "shares", Recipient: recipient,
+		Study: r.Study, Dataset: d.Name, Analysis: c.analysis, Args: c.args, Where: c.where, Engine: "shares", Recipient: recipient,
 	}
+}
+
+// filter tells which rows the cohort's condition selects.
+func (c *cohort) filter() (selected func(i int) bool, err error) {
+	r, _ := c.study()
+	p, err := job.ParsePredicate(c.where, &r.Datasets[0].Schema)
+	return func(i int) bool {
+		truth, known := job.Eval(p, func(name string) (int64, bool) { return c.column(name).cell(i) })
+		return truth && known
+	}, err
+}
+
+// dealt is the setup of an analysis of cohorts whose rows the parties have in memory. They
+// are of no condition.
+func dealt(cohort func(n size) *cohort) func(d *dealer, n size) task {
+	return func(d *dealer, n size) task { return cohort(n).task(d) }
 }
 
 // task shares the cohort's rows.

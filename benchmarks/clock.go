@@ -44,23 +44,29 @@ func (o *order) clock(s *mpc.Session, rec *recorder, sent func() uint64) (_ *mea
 	measure.ResetPeak()
 	var out output
 	var before uint64
-	for k := range warmups + timed {
+	warm, runs := warmups, timed
+	if t.once {
+		warm, runs = 0, 1
+	}
+	for k := range warm + runs {
 		run := s.Step("run", k)
-		rec.record(run.Path())
+		if !t.once {
+			rec.record(run.Path())
+		}
 		if !barrier(s.Step("barrier", k), o.Lead) {
 			return nil, s.Err()
 		}
-		if k == warmups {
+		if k == warm {
 			before = sent()
 		}
 		start := time.Now()
 		out = t.run(run.Step(what.name))
 		took := time.Since(start)
-		if k >= warmups {
+		if k >= warm {
 			m.Seconds = append(m.Seconds, took.Seconds())
 		}
 	}
-	m.Sent, m.Events, m.Shares = float64(sent()-before)/timed, rec.events, m.Shares+out.bytes()
+	m.Sent, m.Events, m.Shares = float64(sent()-before)/float64(runs), rec.events, m.Shares+out.bytes()
 	if m.Peak, err = measure.Peak(); err != nil {
 		return nil, err
 	}

@@ -45,18 +45,31 @@ const drawn = 10_000
 // fewCovariates is what a plain N has.
 const fewCovariates = 5
 
-func setupMedian(d *dealer, n size) task {
+func medianCohort(n size) *cohort {
 	value := whole("x", 1<<20-1, func(i int) int64 { return below(1<<20, i, 0) })
 	value.present = func(i int) bool { return below(10, i, 1) != 0 }
-	c := &cohort{analysis: "describe", args: map[string]any{"columns": []any{"x"}}, rows: n.rows, columns: []generated{value}}
-	c.check = checkMedian
-	return c.task(d)
+	return &cohort{
+		analysis: "describe", args: map[string]any{"columns": []any{"x"}}, rows: n.rows, columns: []generated{value},
+		check: checkMedian,
+	}
+}
+
+// filteredCohort is medianCohort with a filter that selects three in five.
+func filteredCohort(n size) *cohort {
+	c := medianCohort(n)
+	c.columns = append(c.columns, whole("y", 99, func(i int) int64 { return below(100, i, 2) }))
+	c.where = "y < 60"
+	return c
 }
 
 func checkMedian(c *cohort, r *protocols.Result) error {
+	selected, err := c.filter()
+	if err != nil {
+		return err
+	}
 	var values []float64
 	for i := range c.rows {
-		if x, ok := c.columns[0].cell(i); ok {
+		if x, ok := c.columns[0].cell(i); ok && selected(i) {
 			values = append(values, float64(x))
 		}
 	}
@@ -76,8 +89,8 @@ func checkMedian(c *cohort, r *protocols.Result) error {
 	return nil
 }
 
-func setupMannWhitney(d *dealer, n size) task {
-	c := &cohort{
+func mannWhitneyCohort(n size) *cohort {
+	return &cohort{
 		analysis: "mannwhitney", args: map[string]any{"value": "x", "group": "arm"}, rows: n.rows,
 		columns: []generated{
 			whole("x", 1<<16-1, func(i int) int64 { return below(1<<16, i, 0) }),
@@ -85,7 +98,6 @@ func setupMannWhitney(d *dealer, n size) task {
 		},
 		check: checkMannWhitney,
 	}
-	return c.task(d)
 }
 
 // checkMannWhitney counts the pairs that U is about by one sort.
@@ -125,13 +137,12 @@ func survival(k int) []generated {
 	}
 }
 
-func setupKaplanMeier(d *dealer, n size) task {
+func kaplanMeierCohort(n size) *cohort {
 	times := []any{200, 500, 1000, 2000, 3000}
-	c := &cohort{
+	return &cohort{
 		analysis: "kaplanmeier", rows: n.rows, columns: survival(1), check: checkKaplanMeier,
 		args: map[string]any{"time": "time", "event": "dead = 1", "times": times},
 	}
-	return c.task(d)
 }
 
 func checkKaplanMeier(c *cohort, r *protocols.Result) error {
@@ -165,15 +176,14 @@ func checkKaplanMeier(c *cohort, r *protocols.Result) error {
 // shape returns rows and covariates of N or RxC.
 func (n size) shape() (rows, k int) { return n.rows, cmp.Or(n.cols, fewCovariates) }
 
-func setupLogistic(d *dealer, n size) task {
+func logisticCohort(n size) *cohort {
 	rows, k := n.shape()
 	columns, names := covariates(k)
 	outcome := binaryColumn("y", func(i int) bool { return uniform(i, drawn) < 1/(1+math.Exp(-predictor(i, k))) })
-	c := &cohort{
+	return &cohort{
 		analysis: "logistic", args: map[string]any{"outcome": "y", "covariates": names}, rows: rows,
 		columns: append(columns, outcome), check: checkLogistic,
 	}
-	return c.task(d)
 }
 
 // checkLogistic holds coefficients and standard errors against the likelihood.
@@ -199,14 +209,13 @@ func checkLogistic(c *cohort, r *protocols.Result) error {
 	return checkMaximum(score, information, floats(r.Value, "se"))
 }
 
-func setupCox(d *dealer, n size) task {
+func coxCohort(n size) *cohort {
 	rows, k := n.shape()
 	columns, names := covariates(k)
-	c := &cohort{
+	return &cohort{
 		analysis: "cox", rows: rows, columns: append(columns, survival(k)...), check: checkCox,
 		args: map[string]any{"time": "time", "event": "dead = 1", "covariates": names, "ties": "efron"},
 	}
-	return c.task(d)
 }
 
 // checkCox holds coefficients and standard errors against Efron's likelihood.

@@ -20,6 +20,8 @@
 //	           as one message, and the strands of a long vector run side by side
 //	peak_mb    most memory of each process (resident, million bytes), inputs and the
 //	           Go runtime included
+//	           OP-rows=N, of a store on disk, runs once, cold, and leaves rounds out,
+//	           since counting them takes memory
 //	mb_s, prepared
 //	           of a store on disk: million bytes of values that are read a second (8
 //	           bytes each; a party holds two components), and the seconds that it took

@@ -26,6 +26,7 @@ type task struct {
 	products float64      // local multiplications of a party, where they bound the time
 	prepared float64      // seconds that a store took to write
 	reads    int          // bytes of values that a run reads from it
+	once     bool         // run it once, and count no rounds: the count would take memory by itself
 	close    func() error // nil: there is nothing to close
 }
 
@@ -73,12 +74,16 @@ var ops = []op{
 	{"exchange-weighted", "as exchange, by weights of donor and recipient together", size{match.MaxPairsOfArcs, 3}, setupWeighted},
 	{"match-etkas", "the best 50 of N candidates for a kidney, or C of R, by the ETKAS policy, and each hospital's own", size{mostListed, mostListed}, setupETKAS},
 	{"match-etkas-full", "N candidates for a kidney, all of them, by the ETKAS policy", size{rows: mostListed}, setupETKASFull},
-	{"median", "median, quartiles, extremes and moments of N values, a tenth missing", size{rows: maxSize}, setupMedian},
-	{"mannwhitney", "rank-sum test of N values in two groups", size{rows: maxSize}, setupMannWhitney},
-	{"km", "Kaplan-Meier survival of N patients at five times", size{rows: maxSize}, setupKaplanMeier},
-	{"logistic", "logistic regression of N patients on 5 covariates, or of R on C, standard errors included", size{maxSize, 200}, setupLogistic},
+	{"median", "median, quartiles, extremes and moments of N values, a tenth missing", size{rows: maxSize}, dealt(medianCohort)},
+	{"mannwhitney", "rank-sum test of N values in two groups", size{rows: maxSize}, dealt(mannWhitneyCohort)},
+	{"km", "Kaplan-Meier survival of N patients at five times", size{rows: maxSize}, dealt(kaplanMeierCohort)},
+	{"logistic", "logistic regression of N patients on 5 covariates, or of R on C, standard errors included", size{maxSize, 200}, dealt(logisticCohort)},
 	{"describe-store", "n, sum and sum of squares of 5 deposited columns of N rows, from the parties' disks", size{rows: mostStored}, setupStore},
-	{"cox", "proportional hazards of N patients on 5 covariates, or of R on C, Efron ties", size{maxSize, 200}, setupCox},
+	{"cox", "proportional hazards of N patients on 5 covariates, or of R on C, Efron ties", size{maxSize, 200}, dealt(coxCohort)},
+	{"describe-rows", "as median, of three in five of N deposited rows that a filter takes, from the parties' disks; once", size{rows: mostStored}, stored(filteredCohort)},
+	{"km-rows", "as km, of N deposited rows, from the parties' disks; once", size{rows: mostStored}, stored(kaplanMeierCohort)},
+	{"logistic-rows", "as logistic, from the parties' disks; once", size{mostStored, 200}, stored(logisticCohort)},
+	{"cox-rows", "as cox, from the parties' disks; once", size{mostStored, 200}, stored(coxCohort)},
 }
 
 // known lists the operations for an error.

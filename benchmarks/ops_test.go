@@ -41,6 +41,9 @@ func TestEveryOperation(t *testing.T) {
 					further = []string{"mb_s", "prepared"}
 				}
 				checkLine(t, string(line), o.name, string(want), further...)
+				if once := strings.HasSuffix(o.name, "-rows"); once != (res.Rounds == 0) {
+					t.Errorf("%d rounds are counted", res.Rounds)
+				}
 			})
 		}
 	}
