@@ -61,6 +61,7 @@ var ops = []op{
 	{"cmp32", "N comparisons of 31-bit numbers by their difference of 32 bits", size{rows: maxSize}, setupCmp32},
 	{"eq16", "N tests of 16-bit numbers for equality", size{rows: maxSize}, setupEq16},
 	{"sort", "N rows by a 32-bit key, with a payload column", size{rows: maxSize}, setupSort},
+	{"sort-chunked", "N rows by a 32-bit key, with two payload columns, by way of the parties' disks", size{rows: maxSize}, setupSortChunked},
 	{"shuffle", "N rows of one column into a secret random order", size{rows: maxSize}, setupShuffle},
 	{"topk", "the 10 greatest of N rows, or the C greatest of R, by a 32-bit key", size{maxSize, maxSize}, setupTopK},
 	{"div", "N quotients of 30-bit fixed-point numbers", size{rows: maxSize}, setupDiv},

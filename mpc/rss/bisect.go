@@ -87,3 +87,21 @@ func (p *part) slot(bucket []int32, at int32) int32 {
 		return 2*(i-p.first) + 1
 	}
 }
+
+// bisect returns for each row in a place from the splits on, which are 2^k - 1 rows in
+// order, how many of the splits do not come after it.
+func bisect(splits, n int, rows contestants) []int32 {
+	r := ranking{rows: rows, bucket: make([]int32, n), x: make([]int32, 0, n), y: make([]int32, 0, n)}
+	p := part{hi: int32(n), sample: int32(splits), splits: int32(splits)}
+	for p.done < p.levels() {
+		step := r.plan([]part{p})
+		r.x, r.y = r.x[:0], r.y[:0]
+		r.askSplits(&p, step)
+		before, ok := rows.below(r.x, r.y)
+		if !ok {
+			break
+		}
+		r.hearSplits(&p, step, before.Words, 0)
+	}
+	return r.bucket[splits:]
+}

@@ -59,10 +59,15 @@ func countable(s *mpc.Session, n int) bool {
 	return n <= math.MaxInt32
 }
 
-// randomOrder returns a uniformly random order of n rows (Fisher and Yates).
+// randomOrder returns a uniformly random order of n rows.
 func randomOrder(coins *mpc.Coins, n int) []int32 {
-	order := unmoved(n)
 	d := dice{coins: coins}
+	return d.order(n)
+}
+
+// order returns a uniformly random order of n rows (Fisher and Yates).
+func (d *dice) order(n int) []int32 {
+	order := unmoved(n)
 	for i := n - 1; i > 0; i-- {
 		j := d.below(uint32(i + 1))
 		order[i], order[j] = order[j], order[i]

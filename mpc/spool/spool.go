@@ -41,7 +41,7 @@ type File struct {
 	size int // of a record
 
 	mu      sync.Mutex
-	written map[int]bool
+	written map[int]uint64 // 64 records a word
 	spare   []byte
 }
 
@@ -64,7 +64,7 @@ func (d *Dir) Create(size int) (*File, error) {
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &File{file: file, aead: aead, size: size, written: make(map[int]bool)}, nil
+	return &File{file: file, aead: aead, size: size, written: make(map[int]uint64)}, nil
 }
 
 // ErrRecord says that a record cannot be what the file's owner wrote.
@@ -74,10 +74,11 @@ var ErrRecord = errors.New("a temporary file is damaged: its disk does not retur
 func (f *File) Write(i int, record []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(record) > f.size || i < 0 || i > math.MaxInt/f.slot()-1 || f.written[i] {
+	word, bit := i/64, uint64(1)<<(i&63)
+	if len(record) > f.size || i < 0 || i > math.MaxInt/f.slot()-1 || f.written[word]&bit != 0 {
 		return fmt.Errorf("record %d of %d bytes cannot be written", i, len(record))
 	}
-	f.written[i] = true
+	f.written[word] |= bit
 	f.spare = f.aead.Seal(f.spare[:0], nonce(i), record, nil)
 	if _, err := f.file.WriteAt(f.spare, f.offset(i)); err != nil {
 		return fmt.Errorf("write a temporary file: %w", nameless(err))
