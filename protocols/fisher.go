@@ -61,191 +61,78 @@ const (
 	invertedBelow = 0x1p-7
 )
 
-// family is a kind of generalised linear model.
-type family interface {
-	// start returns what the first step takes, which starts from coefficients 0.
-	start(s *mpc.Session) working
-	// at returns what a step takes that starts from the linear predictors of a fit.
-	at(s *mpc.Session, f *fit) working
-}
-
-// working are rows as a step of Fisher scoring takes them: what they weigh in H,
-// and what they are in the sum that g is, with the bits of precision.score.
-type working struct{ weight, score rss.Fixed }
-
-// precision says how many fractional bits row vectors have.
-type precision struct {
-	z      int // the design
-	weight int // weights, whose products with z then fit 64 bits
-	work   int // weighted columns of the design, whose sums with z then fit 64 bits
-	score  int // scores: more than fit
-}
-
-// newPrecision is for weights and scores of which the sums of squares, also times a
-// column of z, are at most 4^spare times the number of rows.
-func newPrecision(rows, spare int) precision {
-	const room, mostWork = 61, 24
-	z := rowFrac(rows, spare/2)
-	weight := min(fullFrac, room-(log2(rows)+1)/2-spare-z)
-	work := min(mostWork, room-log2(rows)-spare-z)
-	// What rounding scores to work leaves is below 1 in steps of work.
-	return precision{z, weight, work, min(fullFrac, room-1-log2(rows)-z+work)}
-}
-
-// fisher is a model's design as the steps take it: a column of ones, the members,
-// and those of the terms.
-type fisher struct {
-	z      rss.Vec // p rows of n elements
-	across rss.Vec // n rows of p elements
-	p, n   int
-	frac   precision
-	offset rss.Fixed // is added to the linear predictor; of length 0 if there is none
-	// 2^size is about the number of rows; scale is 2^(top-size).
-	size  rss.Vec
-	scale rss.Vec128
-	top   int
-	// idle has 1 on the diagonal for the terms that are not kept, whose rows and
-	// columns in H are 0.
-	idle rss.Fixed128
-}
-
-// fit is the end of Fisher scoring.
+// fit is where the steps of Fisher scoring stand, and in the end their end.
 type fit struct {
-	coef rss.Fixed128 // of the column of ones and of z
+	model *fisher
+	coef  rss.Fixed128 // of the column of ones and of z
+	// ofRows are the coefficients as rows are multiplied by them, with rowCoefFrac
+	// fractional bits.
+	ofRows rss.Vec
 	// inverse is that of H / 2^size.
 	inverse rss.Fixed128
 	size    rss.Vec
-	// eta is the linear predictor of each row, not rounded: rows of equal values have
-	// the same.
-	eta     rss.Vec
-	etaFrac int
-	// singular and stuck are 0 unless the terms depend on each other, or the steps
-	// did not converge.
-	singular, stuck rss.Vec
+	// outside is how many linear predictors the last step clamped. singular and stuck are
+	// 0 unless the terms depend on each other, or the steps did not converge.
+	outside, singular, stuck rss.Vec
 }
 
 // fitted runs all steps; the last takes the standard errors' H. About 170 rounds
-// before the first and 100 a step, and what the family costs; a row costs 12 bytes a
-// term and step, 45 a step, and 31 a term in the last.
+// before the first and 100 a step, of which 12 are by chunk, as is what the family
+// costs; a row costs 12 bytes a term and step, 45 a step, and 31 a term in the last.
 func (m *fisher) fitted(s *mpc.Session, of family) *fit {
-	inverse, singular := m.first(s.Step("first"))
-	coef := rss.NewFixed128(s, rss.Zero[ring.Vec128](m.p), coefFrac, coefFrac+coefBits)
-	out := &fit{singular: singular, size: m.size, etaFrac: m.frac.z + rowCoefFrac}
+	f := &fit{model: m, size: m.size}
+	f.inverse, f.singular = m.first(s.Step("first"))
+	f.coef = rss.NewFixed128(s, rss.Zero[ring.Vec128](m.p), coefFrac, coefFrac+coefBits)
 	for i := range fisherSteps {
 		s := s.Step("step", i)
-		var now working
+		last := i == fisherSteps-1
+		var sums stepSums
 		if i == 0 {
-			now = m.without(s.Step("offset"), of.start(s.Step("start")))
+			sums = m.pass(s.Step("rows"), last, func(s *mpc.Session, chunk int) working {
+				return m.without(s.Step("offset"), chunk, of.start(s.Step("start"), chunk))
+			})
 		} else {
-			coef, out.eta = m.predict(s.Step("eta"), coef)
-			now = of.at(s.Step("family"), out)
+			f.coef = f.round(s.Step("coef"))
+			sums = m.pass(s.Step("rows"), last, func(s *mpc.Session, chunk int) working {
+				return of.at(s.Step("family"), chunk, f.predict(s.Step("eta"), chunk))
+			})
 		}
-		h, g := m.information(s.Step("information"), now)
-		if i == fisherSteps-1 {
-			h = m.fineInformation(s.Step("fine"), now.weight)
+		h, g := m.information(s.Step("information"), sums.few)
+		if last {
+			h = m.information128(s.Step("fine"), sums.fine)
 		}
-		inverse = m.improve(s.Step("inverse"), h, inverse)
-		step := inverse.MatMul(s.Step("step"), g, m.p, m.p, 1, coefFrac).Within(s, coefFrac+stepBits)
-		if i == fisherSteps-1 {
-			out.stuck = m.stuck(s.Step("stuck"), h, inverse, g, step)
+		f.inverse = m.improve(s.Step("inverse"), h, f.inverse)
+		step := f.inverse.MatMul(s.Step("step"), g, m.p, m.p, 1, coefFrac).Within(s, coefFrac+stepBits)
+		if last {
+			f.stuck, f.outside = m.stuck(s.Step("stuck"), h, f.inverse, g, step), sums.outside
 		}
-		coef = coef.Add(s, step).Within(s, coefFrac+coefBits)
+		f.coef = f.coef.Add(s, step).Within(s, coefFrac+coefBits)
 	}
-	_, out.eta = m.predict(s.Step("eta"), coef)
-	out.coef, out.inverse = coef, inverse
-	return out
+	// Rows take these coefficients rounded, but rounding makes them no better.
+	f.round(s.Step("coef"))
+	return f
 }
 
-// predictor is the linear predictor of each row, rounded. 2 rounds.
-func (f *fit) predictor(s *mpc.Session, frac int) rss.Fixed {
-	const widest = 61
-	return rss.NewFixed(s, f.eta, f.etaFrac, widest).Round(s, frac).Within(s, frac+etaBits)
-}
-
-// newFisher lays a design out.
-func newFisher(s *mpc.Session, x *standardised, z rss.Fixed, frac precision, member rss.Vec, offset rss.Fixed) *fisher {
-	n := member.Len()
-	m := &fisher{
-		n: n, p: 1 + z.Len()/n, frac: frac, offset: offset,
-		z:    rss.Concat(s, rss.Scale(s, member, 1<<frac.z), z.Share),
-		size: x.extra.countSize, top: log2(n) + 1,
-	}
-	m.across = rss.Transpose(s, m.z, m.p, n)
-	m.scale = powers(s, ones(s, 1), rss.AddConst(s, rss.Neg(s, m.size), int64(m.top)), m.top+1)
-	m.idle = rss.NewFixed128(s, rss.Zero[ring.Vec128](m.p*m.p), coefFrac, coefFrac)
-	unkept := rss.AddConst(s, rss.Neg(s, x.kept), 1)
-	for i := range m.p - 1 {
-		at := (i + 1) * (m.p + 1)
-		cell := rss.Slice(s, m.idle.Share, at, at+1)
-		one := rss.Slice(s, unkept, i, i+1)
-		cell.A.Set(one.A.Shl(coefFrac))
-		cell.B.Set(one.B.Shl(coefFrac))
-	}
-	return m
-}
-
-// alone is the model of the column of ones alone.
-func (m *fisher) alone(s *mpc.Session) *fisher {
-	null := *m
-	null.p, null.z = 1, rss.Slice(s, m.z, 0, m.n)
-	null.across = null.z
-	null.idle = m.idle.Slice(s, 0, 1)
-	return &null
-}
-
-// ones returns n ones. Local.
-func ones(s *mpc.Session, n int) rss.Vec128 {
-	return rss.Public(s, ring.Vec128{}.Make(n).AddConst(1))
+// round takes the coefficients to what rows are multiplied by, and returns what they
+// are then. 2 rounds.
+func (f *fit) round(s *mpc.Session) rss.Fixed128 {
+	coef := f.coef.Round(s, rowCoefFrac)
+	f.ofRows = rss.Narrow(s, coef.Share)
+	return coef.Round(s, coefFrac)
 }
 
 // first inverts Z'Z / 2^size, and returns what is not 0 if it is singular.
 func (m *fisher) first(s *mpc.Session) (rss.Fixed128, rss.Vec) {
-	sums := rss.MatMul(s.Step("sums"), m.z, m.across, m.p, m.n, m.p)
-	a := m.perRow(s.Step("per row"), rss.Lift(s.Step("lift"), sums), 2*m.frac.z).Add(s, m.idle).Within(s, coefFrac+informationBits)
+	sums := rss.Lift(s.Step("lift"), m.squares(s.Step("sums")))
+	a := m.perRow(s.Step("per row"), sums, 2*m.frac.z).Add(s, m.idle).Within(s, coefFrac+informationBits)
 	x := rss.StartInverse(s.Step("start"), a, m.p, coefFrac).Within(s, coefFrac+inverseBits)
 	x = rss.NewtonSchulz(s.Step("newton"), a, x, m.p, coldSteps)
 	return x, m.defect(s.Step("defect"), a, x, 0.5)
 }
 
-// perRow returns sums with frac fractional bits over 2^size. 2 rounds.
-func (m *fisher) perRow(s *mpc.Session, sums rss.Vec128, frac int) rss.Fixed128 {
-	share := rss.MulRound(s, sums, rss.Repeat(s, m.scale, sums.Len()), frac+m.top-coefFrac)
-	return rss.NewFixed128(s, share, coefFrac, coefFrac+informationBits)
-}
-
-// predict returns the exact linear predictor of each row for coefficients rounded
-// to what rows take, and these.
-func (m *fisher) predict(s *mpc.Session, coef rss.Fixed128) (rss.Fixed128, rss.Vec) {
-	coef = coef.Round(s.Step("round"), rowCoefFrac)
-	eta := rss.MatMul(s.Step("rows"), rss.Narrow(s, coef.Share), m.z, 1, m.p, m.n)
-	if m.offset.Len() > 0 {
-		eta = rss.Add(s, eta, rss.Scale(s, m.offset.Share, 1<<(m.frac.z+rowCoefFrac-m.offset.Frac)))
-	}
-	return coef.Round(s.Step("finer"), coefFrac), eta
-}
-
-// without takes the offset out of what the first step regresses. 4 rounds, if there
-// is one.
-func (m *fisher) without(s *mpc.Session, now working) working {
-	if m.offset.Len() > 0 {
-		weight := now.weight.Round(s.Step("weight"), m.frac.work)
-		part := rss.MulRound(s, weight.Share, m.offset.Share, weight.Frac+m.offset.Frac-m.frac.score)
-		now.score.Share = rss.Sub(s, now.score.Share, part)
-	}
-	return now
-}
-
-// information returns H and g over 2^size. Scores are taken apart, into what they are
-// with few fractional bits and what that leaves: both sums fit 64 bits, and
-// together they are exact.
-func (m *fisher) information(s *mpc.Session, now working) (h, g rss.Fixed128) {
-	weight := now.weight.Round(s.Step("weight"), m.frac.weight)
-	weighted := rss.MulRound(s.Step("weigh"), rss.Repeat(s, weight.Share, m.p), m.z, weight.Frac+m.frac.z-m.frac.work)
+// information returns H and g over 2^size from sums over all rows.
+func (m *fisher) information(s *mpc.Session, sums rss.Vec) (h, g rss.Fixed128) {
 	finer := m.frac.score - m.frac.work
-	high := rss.Round(s.Step("score"), now.score.Share, finer)
-	low := rss.Sub(s, now.score.Share, rss.Scale(s, high, 1<<finer))
-
-	sums := rss.MatMul(s.Step("sums"), rss.Concat(s, weighted, high, low), m.across, m.p+2, m.n, m.p)
 	wide := rss.Lift(s.Step("lift"), sums)
 	all := rss.Scale(s, rss.Slice(s, wide, 0, (m.p+1)*m.p), 1<<finer)
 	score := rss.Add(s, rss.Slice(s, all, m.p*m.p, all.Len()), rss.Slice(s, wide, all.Len(), wide.Len()))
@@ -254,17 +141,20 @@ func (m *fisher) information(s *mpc.Session, now working) (h, g rss.Fixed128) {
 	return h, both.Slice(s, m.p*m.p, both.Len())
 }
 
-// fineInformation is H over 2^size in 128 bits, from weights that lose no digits: the
-// standard errors' H, where rows may weigh so little that those of the other steps
-// hardly tell their weights. 31 bytes a row and term.
-func (m *fisher) fineInformation(s *mpc.Session, weight rss.Fixed) rss.Fixed128 {
-	const frac = 40 // of weighted columns
-	z := rss.Lift(s.Step("z"), m.z)
-	across := rss.Transpose(s, z, m.p, m.n)
-	weights := rss.Repeat(s, rss.Lift(s.Step("weights"), weight.Share), m.p)
-	weighted := rss.MulRound(s.Step("weigh"), weights, z, weight.Frac+m.frac.z-frac)
-	sums := rss.MatMul(s.Step("sums"), weighted, across, m.p, m.n, m.p)
-	return m.perRow(s.Step("per row"), sums, frac+m.frac.z).Add(s, m.idle).Within(s, coefFrac+informationBits)
+// information128 returns H over 2^size from sums of fine weights.
+func (m *fisher) information128(s *mpc.Session, sums rss.Vec128) rss.Fixed128 {
+	return m.perRow(s, sums, fineFrac+m.frac.z).Add(s, m.idle).Within(s, coefFrac+informationBits)
+}
+
+// ones returns n ones. Local.
+func ones(s *mpc.Session, n int) rss.Vec128 {
+	return rss.Public(s, ring.Vec128{}.Make(n).AddConst(1))
+}
+
+// perRow returns sums with frac fractional bits over 2^size. 2 rounds.
+func (m *fisher) perRow(s *mpc.Session, sums rss.Vec128, frac int) rss.Fixed128 {
+	share := rss.MulRound(s, sums, rss.Repeat(s, m.scale, sums.Len()), frac+m.top-coefFrac)
+	return rss.NewFixed128(s, share, coefFrac, coefFrac+informationBits)
 }
 
 // improve returns an inverse of h from that of another positive definite matrix.

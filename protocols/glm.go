@@ -3,7 +3,6 @@ package protocols
 import (
 	"fmt"
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 
@@ -62,25 +61,6 @@ func planGLM(j *job.Job, d *job.Dataset, spare int) (*glm, error) {
 	return m, err
 }
 
-const (
-	// offsetReach is how far apart the values of an offset may be.
-	offsetReach = 1 << 10
-	// offsetFrac is how many fractional bits they have.
-	offsetFrac = 28
-)
-
-// checkOffset refuses a column that cannot be the logarithm of anything.
-func checkOffset(c *job.Column) error {
-	low, high := c.Codes()
-	reach := new(big.Rat).Mul(c.StepRat(), new(big.Rat).SetInt64(high))
-	reach.Sub(reach, new(big.Rat).Mul(c.StepRat(), new(big.Rat).SetInt64(low)))
-	most := big.NewRat(offsetReach, 1)
-	if reach.Cmp(most) > 0 || c.StepRat().Cmp(most) > 0 {
-		return fmt.Errorf("offset: column %q may vary by more than %d; an offset is added as it is, so give the logarithm of an exposure, or declare a narrower range", c.Name, offsetReach)
-	}
-	return nil
-}
-
 // sample is the model's rows.
 func (m *glm) sample(outcome job.Vector) Sample {
 	vectors := append(m.design.vectors(), outcome)
@@ -119,36 +99,24 @@ func (m *glm) reveals() string {
 		m.outcome.Name, strings.Join(m.design.columns(), ", "), offset)
 }
 
-// centredOffset returns the offset less its rounded mean, and what this takes from
-// the intercept, both as they are added to linear predictors; nothing if there is no
-// offset.
-func (m *glm) centredOffset(s *mpc.Session, rows *Rows, x *standardised) (offset rss.Fixed, shifts []rss.Fixed128) {
-	if m.offset == nil {
-		return offset, nil
+// standardisedRows keeps what models take of rows: the members, the columns of z and, if
+// there is one, the offset less its rounded mean.
+func (m *glm) standardisedRows(s *mpc.Session, rows *Sampled, x *standardised, mean rss.Fixed128) *rss.Chunked {
+	names, width := m.design.names(), 1+len(m.design.terms)
+	if m.offset != nil {
+		names, width = append(names, offsetVector), width+1
 	}
-	width := m.offset.Bits() + log2(rows.N)
-	last := len(x.extra.sum) - 1
-	both := rss.Normalise128(s.Step("sizes"), rss.NewFixed128(s, rss.Concat(s, x.extra.sum[last], x.extra.count), 0, width))
-	quotient := both.Slice(s, 0, 1).Div(s.Step("mean"), both.Slice(s, 1, 2))
-	whole := quotient.Fixed(s.Step("whole"), 0, m.offset.Bits()+1)
-
-	origin := rss.Mul(s.Step("members"), rows.Member, rss.Repeat(s, rss.Narrow(s, whole.Share), rows.N))
-	codes := rss.Lift(s.Step("lift"), rss.Sub(s, rows.Value[offsetVector], origin))
-	wide := m.inUnits(s, rss.NewFixed128(s, codes, 0, m.offset.Bits()+2))
-	// Rounded down, and so alike in all rows: who ranks rows finds their ties.
-	near := rss.Trunc128(s.Step("round"), wide.Share, wide.Frac-offsetFrac)
-	offset = rss.NewFixed(s, rss.Narrow(s, near), offsetFrac, offsetFrac+log2(offsetReach)+1)
-	mean := m.inUnits(s, whole).Round(s.Step("mean in units"), coefFrac)
-	return offset, []rss.Fixed128{mean.Neg(s)}
-}
-
-// inUnits turns codes of the offset into numbers. Local.
-func (m *glm) inUnits(s *mpc.Session, codes rss.Fixed128) rss.Fixed128 {
-	const digits = 50 // of the step, in bits
-	step, _ := m.offset.StepRat().Float64()
-	_, size := math.Frexp(step)
-	k := int64(math.Ldexp(step, digits-size))
-	return rss.NewFixed128(s, rss.Scale(s, codes.Share, k), digits-size, codes.Bits+digits)
+	out := rows.Like(s, width, 0)
+	for i := range rows.Chunks() {
+		s := s.Step("chunk", i)
+		part := rows.chunk(s, i, names...)
+		columns := append([]rss.Vec{part.Member}, x.columns(s.Step("terms"), part)...)
+		if m.offset != nil {
+			columns = append(columns, m.centredOffset(s.Step("offset"), part, mean))
+		}
+		out.Put(s, i, columns)
+	}
+	return out
 }
 
 // estimates returns coefficients and standard errors per step of the columns, the

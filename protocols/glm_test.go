@@ -122,7 +122,11 @@ func glmCases(t *testing.T, analysis string, count int, fit func(c glmCase) *ora
 		if err != nil {
 			t.Fatal(err)
 		}
-		want.check(t, glmStudy(t, c.sites, nil, c.rows).result(ask{"trial", analysis, "", string(text)}))
+		tr := glmStudy(t, c.sites, nil, c.rows).trial(ask{"trial", analysis, "", string(text)})
+		if seed%2 == 1 {
+			tr.chunkRows = 64 // of rows of more sites than one too
+		}
+		want.check(t, tr.succeed())
 		if t.Failed() {
 			t.Fatalf("%s of %v", text, c.rows)
 		}

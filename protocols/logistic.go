@@ -76,20 +76,22 @@ func (Logistic) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error
 
 // Compute implements Analysis.
 func (Logistic) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, sample := p.Detail.(*glm), in.Rows[modelRows]
-	x := m.design.standardise(s.Step("standardise"), sample, in.Sums[designMoments], m.frac.z)
-	rows := sample.whole(s)
-	z := x.whole(s.Step("columns"), rows)
-	offset, shifts := m.centredOffset(s.Step("offset"), rows, x)
-	y := rows.Value[outcomeVector]
-	of := &binomial{y, rows.Member, m.frac.score}
-	model := newFisher(s.Step("model"), x, z, m.frac, rows.Member, offset)
+	m, rows := p.Detail.(*glm), in.Rows[modelRows]
+	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], m.frac.z)
+	mean, shifts := m.offsetMean(s.Step("offset"), x)
+	z := m.standardisedRows(s.Step("columns"), rows, x, mean)
+	defer z.Close()
+	of := newBinomial(s.Step("outcome"), rows, x.members, m.frac.score)
+	model := newFisher(s.Step("model"), x, m.frac, z, m.offset != nil)
 	f := model.fitted(s.Step("fit"), of)
-	deviance := of.deviance(s.Step("deviance"), f)
-	curve := aucOf(s.Step("auc"), f.eta, m.scoreBits(), y, rows.Member)
+	scores := rows.Like(s, 1, 0)
+	defer scores.Close()
+	deviance := of.deviance(s.Step("deviance"), f, scores)
+	all := rows.whole(s)
+	curve := aucOf(s.Step("auc"), gathered(s, scores, 0), m.scoreBits(), all.Value[outcomeVector], all.Member)
 
 	coef, errors := x.estimates(s.Step("estimates"), f, f.size, shifts...)
-	n, events := rss.Sum(s, rows.Member), rss.Sum(s, y)
+	n, events := x.members, of.events
 	counted := rss.Lift(s.Step("counts"), rss.Concat(s, n, events))
 	values := map[string]rss.Vec128{
 		coefOutput:     revealReals(s.Step("coef"), coef),
@@ -102,7 +104,7 @@ func (Logistic) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	}
 	if m.offset != nil {
 		null := model.alone(s).fitted(s.Step("null"), of)
-		values[nullOutput] = revealReals(s.Step("real null deviance"), of.deviance(s.Step("null deviance"), null))
+		values[nullOutput] = revealReals(s.Step("real null deviance"), of.deviance(s.Step("null deviance"), null, nil))
 	}
 	return Outputs{
 		Values: values,
@@ -118,8 +120,12 @@ func (Logistic) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 
 // binomial is the family of binary outcomes.
 type binomial struct {
-	y, member rss.Vec
-	frac      int // of scores
+	rows            *Sampled
+	members, events rss.Vec
+	// weight and score are those of all rows in the first step, the score less the
+	// outcome.
+	weight, score rss.Fixed
+	frac          int // of scores
 }
 
 const (
@@ -129,56 +135,86 @@ const (
 	logitFrac = 24
 )
 
-// start regresses from the model without covariates: all rows have the mean m of y,
-// the weight m (1-m) and the linear predictor log(m / (1-m)).
-func (b *binomial) start(s *mpc.Session) working {
-	rows := b.y.Len()
-	count := func(x rss.Vec) rss.Fixed { return rss.NewFixed(s, rss.Sum(s, x), 0, log2(rows)+1) }
-	n, n1 := count(b.member), count(b.y)
-	n0 := count(rss.Sub(s, b.member, b.y))
-	mean := rss.Divide(s.Step("mean"), n1, n, meanFrac, meanFrac+1)
-	weight := b.weight(s.Step("weight"), mean)
+// newBinomial begins with the model without covariates: all rows have the mean m of the
+// outcome, the weight m (1-m) and the linear predictor log(m / (1-m)).
+func newBinomial(s *mpc.Session, rows *Sampled, members rss.Vec, frac int) *binomial {
+	events := columnSums(s, rows.Chunked, rows.at(outcomeVector))[0]
+	b := &binomial{rows: rows, members: members, events: events, frac: frac}
+	count := func(x rss.Vec) rss.Fixed { return rss.NewFixed(s, x, 0, log2(rows.Rows())+1) }
+	mean := rss.Divide(s.Step("mean"), count(events), count(members), meanFrac, meanFrac+1)
+	b.weight = variance(s.Step("weight"), mean)
 	const logFrac = 20
-	logit := rss.Log(s.Step("log events"), n1, logFrac).Sub(s, rss.Log(s.Step("log others"), n0, logFrac))
-	constant := weight.Mul(s.Step("working"), logit.Within(s, logFrac+etaBits), b.frac).Sub(s, mean.Round(s.Step("mean less"), b.frac))
+	logit := rss.Log(s.Step("log events"), count(events), logFrac).
+		Sub(s, rss.Log(s.Step("log others"), count(rss.Sub(s, members, events)), logFrac))
+	b.score = b.weight.Mul(s.Step("working"), logit.Within(s, logFrac+etaBits), frac).Sub(s, mean.Round(s.Step("mean less"), frac))
+	return b
+}
+
+// outcomes returns the outcome of a chunk's rows, and who are members.
+func (b *binomial) outcomes(s *mpc.Session, chunk int) (y, member rss.Vec) {
+	rows := b.rows.chunk(s, chunk, outcomeVector)
+	return rows.Value[outcomeVector], rows.Member
+}
+
+// start regresses from the model without covariates.
+func (b *binomial) start(s *mpc.Session, chunk int) working {
+	y, member := b.outcomes(s, chunk)
+	n := y.Len()
 	both := rss.Mul(s.Step("rows"),
-		rss.Repeat(s, b.member, 2),
-		rss.Concat(s, rss.Repeat(s, weight.Share, rows), rss.Repeat(s, constant.Share, rows)))
+		rss.Repeat(s, member, 2),
+		rss.Concat(s, rss.Repeat(s, b.weight.Share, n), rss.Repeat(s, b.score.Share, n)))
 	return working{
-		weight: rss.NewFixed(s, rss.Slice(s, both, 0, rows), meanFrac, weight.Bits),
-		score:  b.scores(s, rss.Slice(s, both, rows, 2*rows)),
+		weight: rss.NewFixed(s, rss.Slice(s, both, 0, n), meanFrac, b.weight.Bits),
+		score:  b.scores(s, y, rss.Slice(s, both, n, 2*n)),
 	}
 }
 
 // at has the score y - mu and the weight mu (1-mu).
-func (b *binomial) at(s *mpc.Session, f *fit) working {
-	mu := rss.Sigmoid(s.Step("mean"), f.predictor(s.Step("eta"), logitFrac), meanFrac)
+func (b *binomial) at(s *mpc.Session, chunk int, eta predicted) working {
+	y, _ := b.outcomes(s, chunk)
+	mu := rss.Sigmoid(s.Step("mean"), eta.rounded(s.Step("eta"), logitFrac), meanFrac)
 	return working{
-		weight: b.weight(s.Step("weight"), mu),
-		score:  b.scores(s, mu.Round(s.Step("score"), b.frac).Neg(s).Share),
+		weight: variance(s.Step("weight"), mu),
+		score:  b.scores(s, y, mu.Round(s.Step("score"), b.frac).Neg(s).Share),
 	}
 }
 
-// weight returns m (1-m), which is at most 1/4.
-func (b *binomial) weight(s *mpc.Session, m rss.Fixed) rss.Fixed {
+// variance returns m (1-m), which is at most 1/4.
+func variance(s *mpc.Session, m rss.Fixed) rss.Fixed {
 	return m.Mul(s, m.Neg(s).AddConst(s, 1), meanFrac).Within(s, meanFrac-2)
 }
 
 // scores returns y + x. Local.
-func (b *binomial) scores(s *mpc.Session, x rss.Vec) rss.Fixed {
-	return rss.NewFixed(s, rss.Add(s, rss.Scale(s, b.y, 1<<b.frac), x), b.frac, b.frac+2)
+func (b *binomial) scores(s *mpc.Session, y, x rss.Vec) rss.Fixed {
+	return rss.NewFixed(s, rss.Add(s, rss.Scale(s, y, 1<<b.frac), x), b.frac, b.frac+2)
 }
 
-// deviance is minus twice the log likelihood: 2 sum log(1 + e^eta) - y eta.
-func (b *binomial) deviance(s *mpc.Session, f *fit) rss.Float {
-	eta := f.predictor(s.Step("eta"), logitFrac)
+// deviance is minus twice the log likelihood: 2 sum log(1 + e^eta) - y eta. Linear
+// predictors are put into scores, unless that is nil.
+func (b *binomial) deviance(s *mpc.Session, f *fit, scores *rss.Chunked) rss.Float {
+	widest := logitFrac + etaBits + 2 + log2(b.rows.Rows())
+	var half rss.Vec128
+	for i := range b.rows.Chunks() {
+		s := s.Step("chunk", i)
+		exact := f.predict(s.Step("exact"), i)
+		if scores != nil {
+			scores.Put(s, i, []rss.Vec{exact.eta})
+		}
+		half = plus(s, half, b.logLikelihood(s, i, exact.rounded(s.Step("eta"), logitFrac)))
+	}
+	return rss.Normalise128(s.Step("size"), rss.NewFixed128(s, half, logitFrac-1, widest))
+}
+
+// logLikelihood is a chunk's part of the log likelihood, negative, with logitFrac
+// fractional bits.
+func (b *binomial) logLikelihood(s *mpc.Session, chunk int, eta rss.Fixed) rss.Vec128 {
+	y, member := b.outcomes(s, chunk)
 	total := rss.Softplus(s.Step("softplus"), eta, logitFrac)
 	sum := func(s *mpc.Session, x rss.Vec, of rss.Fixed) rss.Fixed {
 		return rss.NewFixed(s, x, 0, 0).Dot(s, of, logitFrac)
 	}
-	half := sum(s.Step("all"), b.member, total).Sub(s, sum(s.Step("events"), b.y, eta))
-	wide := rss.NewFixed128(s, rss.Lift(s.Step("lift"), half.Share), logitFrac-1, half.Bits)
-	return rss.Normalise128(s.Step("size"), wide)
+	half := sum(s.Step("all"), member, total).Sub(s, sum(s.Step("events"), y, eta))
+	return rss.Lift(s.Step("lift"), half.Share)
 }
 
 // scoreBits bounds the linear predictors that are ranked.

@@ -85,18 +85,19 @@ func (m *glm) checkCounts(d *job.Dataset) error {
 
 // Compute implements Analysis.
 func (Poisson) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, sample := p.Detail.(*glm), in.Rows[modelRows]
-	x := m.design.standardise(s.Step("standardise"), sample, in.Sums[designMoments], m.frac.z)
-	rows := sample.whole(s)
-	z := x.whole(s.Step("columns"), rows)
-	offset, shifts := m.centredOffset(s.Step("offset"), rows, x)
+	m, rows := p.Detail.(*glm), in.Rows[modelRows]
+	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], m.frac.z)
+	mean, shifts := m.offsetMean(s.Step("offset"), x)
+	z := m.standardisedRows(s.Step("columns"), rows, x, mean)
+	defer z.Close()
 	of := m.rates(s.Step("counts"), rows, x)
-	f := newFisher(s.Step("model"), x, z, m.frac, rows.Member, offset).fitted(s.Step("fit"), of)
+	defer of.scaled.Close()
+	f := newFisher(s.Step("model"), x, m.frac, z, m.offset != nil).fitted(s.Step("fit"), of)
 	deviance := of.deviance(s.Step("deviance"), f)
 
 	shifts = append(shifts, of.logUnit(s))
 	coef, errors := x.estimates(s.Step("estimates"), f, rss.Add(s, f.size, of.unit), shifts...)
-	n := rss.Sum(s, rows.Member)
+	n := x.members
 	none := rss.ToArith(s.Step("none"), rss.EqualPublic(s.Step("any"), x.extra.sum[0], 0, 128))
 	return Outputs{
 		Values: map[string]rss.Vec128{
@@ -113,18 +114,19 @@ func (Poisson) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 			statusNoEvents:  none,
 			statusSingular:  f.singular,
 			statusSeparated: f.stuck,
-			statusClamped:   of.outside,
+			statusClamped:   f.outside,
 		},
 	}
 }
 
 // counted is the family of counts, which are y 2^unit, in codes.
 type counted struct {
-	y       rss.Fixed // with the fractional bits of scores
-	codes   rss.Fixed // the counts themselves
-	member  rss.Vec
-	unit    rss.Vec
-	outside rss.Vec // how many linear predictors the last step clamped
+	rows   *Sampled
+	scaled *rss.Chunked // y, with frac fractional bits, those of scores, and bits bits
+	unit   rss.Vec
+
+	frac, bits int
+	width      int // of codes
 }
 
 const (
@@ -138,40 +140,41 @@ const (
 )
 
 // rates scales the outcome: the squares of y sum up to at most the number of rows.
-func (m *glm) rates(s *mpc.Session, rows *Rows, x *standardised) *counted {
-	width := m.outcome.Bits()
-	unit := spreads(s.Step("unit"), x.extra.squares[0], 2*width+log2(rows.N), x.extra.countSize)
-	scale := newScaling(s.Step("scale"), []int{width}, rss.Zero[ring.Vec128](1), unit, ones(s, 1), m.frac.score, rows.N)
-	y := scale.of(s.Step("scaled"), []rss.Vec{rows.Value[outcomeVector]}, rows.Member)[0]
-	return &counted{
-		y:      rss.NewFixed(s, y, m.frac.score, m.frac.score+log2(rows.N)/2+2),
-		codes:  rss.NewFixed(s, rows.Value[outcomeVector], 0, width),
-		member: rows.Member,
-		unit:   unit,
+func (m *glm) rates(s *mpc.Session, rows *Sampled, x *standardised) *counted {
+	c := &counted{
+		rows: rows, scaled: rows.Like(s, 1, 0), width: m.outcome.Bits(),
+		frac: m.frac.score, bits: m.frac.score + log2(rows.Rows())/2 + 2,
 	}
+	c.unit = spreads(s.Step("unit"), x.extra.squares[0], 2*c.width+log2(rows.Rows()), x.extra.countSize)
+	scale := newScaling(s.Step("scale"), []int{c.width}, rss.Zero[ring.Vec128](1), c.unit, ones(s, 1), c.frac, rows.Rows())
+	for i := range rows.Chunks() {
+		part := rows.chunk(s, i, outcomeVector)
+		c.scaled.Put(s, i, scale.of(s.Step("scaled", i), []rss.Vec{part.Value[outcomeVector]}, part.Member))
+	}
+	return c
 }
 
-// short is y with so many bits as logarithms are taken of.
-func (c *counted) short(s *mpc.Session) rss.Fixed {
-	return c.y.Round(s, logarithmBits-1-(c.y.Bits-c.y.Frac))
+// y returns the counts of a chunk.
+func (c *counted) y(s *mpc.Session, chunk int) rss.Fixed {
+	return rss.NewFixed(s, c.scaled.Get(s, chunk)[0], c.frac, c.bits)
 }
 
 // start regresses log(y + 1/8) with weights y + 1/8, which are rates near the
 // counts.
-func (c *counted) start(s *mpc.Session) working {
+func (c *counted) start(s *mpc.Session, chunk int) working {
 	const eighth = 0.125
-	rates := c.short(s.Step("short")).AddConst(s, eighth)
+	// So many bits as logarithms are taken of.
+	short := c.y(s, chunk).Round(s.Step("short"), logarithmBits-1-(c.bits-c.frac))
+	rates := short.AddConst(s, eighth)
 	logs := rss.Log(s.Step("log"), rates, startFrac).Within(s, startFrac+startBits)
-	score := rates.Mul(s.Step("score"), logs, c.y.Frac).AddConst(s, -eighth)
-	return working{rates, score}
+	return working{weight: rates, score: rates.Mul(s.Step("score"), logs, c.frac).AddConst(s, -eighth)}
 }
 
 // at has the weight mu and the score y - mu.
-func (c *counted) at(s *mpc.Session, f *fit) working {
-	eta, outside := rss.Clamp(s.Step("clamp"), f.predictor(s.Step("eta"), logRateFrac), lowestEta, highestEta)
-	c.outside = rss.Sum(s, outside)
-	mu := rss.Exp(s.Step("exp"), eta, c.y.Frac).Within(s, c.y.Frac+highestBits)
-	return working{mu, c.y.Sub(s, mu)}
+func (c *counted) at(s *mpc.Session, chunk int, exact predicted) working {
+	eta, outside := rss.Clamp(s.Step("clamp"), exact.rounded(s.Step("eta"), logRateFrac), lowestEta, highestEta)
+	mu := rss.Exp(s.Step("exp"), eta, c.frac).Within(s, c.frac+highestBits)
+	return working{mu, c.y(s, chunk).Sub(s, mu), rss.Sum(s, outside)}
 }
 
 // logUnit is the logarithm of the counts' unit. Local.

@@ -11,6 +11,7 @@ const (
 	// Fractional bits that numbers have for the deviance: rates, one over rates, and
 	// distances from rates over these.
 	rateFrac, overFrac, distanceFrac = 34, 28, 34
+	summandFrac                      = rateFrac + distanceFrac
 	// nearBits says which counts are near their rates: those not further away than
 	// 2^-nearBits of them.
 	nearBits = 3
@@ -25,28 +26,37 @@ var nearTerms = []float64{1. / 2, -1. / 6, 1. / 12, -1. / 20, 1. / 30, -1. / 42}
 // mu ((1+d) log(1+d) - d) with d = (y - mu) / mu, by a series in d, and as it
 // stands for the others alone. About 90 rounds and 600 bytes a row.
 func (c *counted) deviance(s *mpc.Session, f *fit) rss.Float {
-	eta := f.predictor(s.Step("eta"), logRateFrac).Within(s, logRateFrac+rateLogBits)
+	const widest = 119
+	var half rss.Vec128
+	for i := range c.rows.Chunks() {
+		s := s.Step("chunk", i)
+		eta := f.predict(s.Step("exact"), i).rounded(s.Step("eta"), logRateFrac)
+		half = plus(s, half, c.summands(s, i, eta.Within(s, logRateFrac+rateLogBits)))
+	}
+	return raised(s, rss.Normalise128(s.Step("size"), rss.NewFixed128(s, half, summandFrac-1, widest)), c.unit)
+}
+
+// summands returns a chunk's part of half the deviance, in counts over their unit.
+func (c *counted) summands(s *mpc.Session, chunk int, eta rss.Fixed) rss.Vec128 {
+	y, rows := c.y(s, chunk), c.rows.chunk(s, chunk, outcomeVector)
 	mu := rss.Exp(s.Step("rate"), eta, rateFrac).Within(s, rateFrac+highestBits)
-	distance := c.y.Round(s, rateFrac).Sub(s, mu)
-	ratio := c.logs(s.Step("log")).Sub(s, eta)
+	distance := y.Round(s, rateFrac).Sub(s, mu)
+	ratio := c.logs(s.Step("log"), rows.Value[outcomeVector]).Sub(s, eta)
 
 	// Each count and its distance are near or, as what is left, far.
-	n := c.member.Len()
-	all := rss.Concat(s, distance.Share, c.y.Share)
+	n := rows.N
+	all := rss.Concat(s, distance.Share, y.Share)
 	near := rss.Mul(s.Step("split"), rss.Repeat(s, c.near(s.Step("near"), distance, mu), 2), all)
 	far := rss.Sub(s, all, near)
 	near = rss.Slice(s, near, 0, n)
 	series := c.series(s.Step("series"), near, eta)
 
-	wide := rss.Lift(s.Step("lift"), rss.Concat(s, near, far, series, c.member, ratio.Share))
+	wide := rss.Lift(s.Step("lift"), rss.Concat(s, near, far, series, rows.Member, ratio.Share))
 	part := func(i int) rss.Vec128 { return rss.Slice(s, wide, i*n, (i+1)*n) }
 	// Rows that are no members have y = 0, and are far.
-	const frac = rateFrac + distanceFrac
-	half := rss.Dot(s.Step("sum"),
-		rss.Concat(s, part(0), rss.Neg(s, scaleUp(s, part(1), frac-rateFrac)), scaleUp(s, part(2), frac-c.y.Frac-logRateFrac)),
+	return rss.Dot(s.Step("sum"),
+		rss.Concat(s, part(0), rss.Neg(s, scaleUp(s, part(1), summandFrac-rateFrac)), scaleUp(s, part(2), summandFrac-c.frac-logRateFrac)),
 		rss.Concat(s, part(3), part(4), part(5)))
-	const widest = 119
-	return raised(s, rss.Normalise128(s.Step("size"), rss.NewFixed128(s, half, frac-1, widest)), c.unit)
 }
 
 // near tells which counts are near their rates, as integers 0 or 1.
@@ -67,8 +77,8 @@ func (c *counted) series(s *mpc.Session, distance rss.Vec, eta rss.Fixed) rss.Ve
 	return rss.MulRound(s.Step("product"), d, terms.Share, overFrac)
 }
 
-// logs are the logarithms of the counts over their unit, for counts above 0.
-func (c *counted) logs(s *mpc.Session) rss.Fixed {
-	unit := rss.Scale(s, rss.Repeat(s, c.unit, c.codes.Len()), int64(math.Round(math.Ldexp(math.Ln2, logRateFrac))))
-	return rss.Log(s, c.codes, logRateFrac).Sub(s, rss.NewFixed(s, unit, logRateFrac, logRateFrac+rateLogBits+1))
+// logs are the logarithms of counts in codes over their unit, for counts above 0.
+func (c *counted) logs(s *mpc.Session, codes rss.Vec) rss.Fixed {
+	unit := rss.Scale(s, rss.Repeat(s, c.unit, codes.Len()), int64(math.Round(math.Ldexp(math.Ln2, logRateFrac))))
+	return rss.Log(s, rss.NewFixed(s, codes, 0, c.width), logRateFrac).Sub(s, rss.NewFixed(s, unit, logRateFrac, logRateFrac+rateLogBits+1))
 }
