@@ -23,105 +23,89 @@ type concordancePairs struct {
 // above it.
 func scoreBits(n int) int { return 62 - bits.Len(uint(n)) }
 
+// Columns of rows in the order of scores, and then of rows in the order of risk sets of
+// which ties are in descending order of rank.
+const (
+	scoredKey = iota // the score, and then its rank
+	scoredRun        // of ties
+	scoredEvent
+	scoredColumns
+)
+
 // concordance counts the pairs of rows in the order of the risk sets: those before a
-// run of tied events outlive them. Scores have scoreBits bits, with their sign.
-// Costs of two SortPermutations, of about 65 and of 3 log2 n bits, and beyond these
-// 16 log2 n rounds and 60 log2 n bytes a row.
+// run of tied events outlive them. Scores of a chunk have scoreBits bits, with their
+// sign. Costs of two SortChunked, of about 65 and of 2 log2 n bits, and of pairsBelow.
 //
 // Rows are ranked by score. A pair counts when a row before the event has a smaller
 // rank, once tied events are put in descending order of rank, and equal scores have
 // ascending ranks: concordant and tied pairs then count, and ties are counted apart.
-func (c *coxRows) concordance(s *mpc.Session, score rss.Vec) concordancePairs {
-	n := c.n
-	width := scoreBits(n)
-	key := rss.AddConst(s, score, 1<<(width-1))
+func (c *coxRows) concordance(s *mpc.Session, scores func(i int) rss.Vec) concordancePairs {
+	width, few := scoreBits(c.n), bits.Len(uint(c.n))
+	rows := c.order.Like(s, scoredColumns, 0)
+	for i := range rows.Chunks() {
+		key := rss.AddConst(s, scores(i), 1<<(width-1))
+		if c.strata != nil {
+			// Rows of an earlier stratum have greater ranks, and never count.
+			stratum := c.order.Get(s, i, orderStratum)[0]
+			key = rss.Sub(s, key, rss.Scale(s, rss.AddConst(s, stratum, int64(-c.n)), 1<<width))
+		}
+		rows.Put(s, i, append([]rss.Vec{key}, c.order.Get(s, i, orderRun, orderEvent)...))
+	}
 	if c.strata != nil {
-		// Rows of an earlier stratum have greater ranks, and never count.
-		key = rss.Sub(s, key, rss.Scale(s, rss.AddConst(s, c.stratum, int64(-n)), 1<<width))
-		width += bits.Len(uint(n))
+		width += few
 	}
-	order := rss.SortPermutation(s.Step("order"), rss.Key{Column: key, Bits: width})
-	sorted := rss.Permute(s.Step("sorted"), order, key, c.run, c.events)
-	rank := rss.Unpermute(s.Step("rank"), order, rowNumbers(s, n))[0]
-	tied := tiedPairs(s.Step("tied"), sorted[0], width, sorted[1], sorted[2])
+	scored := rss.SortChunked(s.Step("order"), rows, rss.ChunkedKey{Column: scoredKey, Bits: width})
+	rows.Close()
+	tied := tiedPairs(s.Step("tied"), scored, width)
 
-	few := bits.Len(uint(n))
-	turned := rss.SortPermutation(s.Step("turn"),
-		rss.Key{Column: c.run, Bits: few}, rss.Key{Column: rank, Bits: few, Descending: true})
-	again := rss.Permute(s.Step("turned"), turned, rank, c.events)
-	ranks := rss.Decompose(s.Step("ranks"), again[0], max(1, bits.Len(uint(n-1))))
-	counted := pairsBelow(s.Step("below"), ranks, rss.Decompose(s.Step("events"), again[1], 1))
-	return concordancePairs{
-		all:        rss.Dot(s.Step("all"), c.events, c.survived),
-		tied:       tied,
-		concordant: rss.Sub(s, counted, tied),
+	ranked := c.order.Like(s, scoredColumns, 0)
+	for i := range scored.Chunks() {
+		lo, hi := scored.Bounds(i)
+		rank := rowNumbers(s, lo, hi)
+		ranked.Put(s, i, append([]rss.Vec{rank}, scored.Get(s, i, scoredRun, scoredEvent)...))
 	}
+	scored.Close()
+	turned := rss.SortChunked(s.Step("turn"), ranked,
+		rss.ChunkedKey{Column: scoredRun, Bits: few}, rss.ChunkedKey{Column: scoredKey, Bits: few, Descending: true})
+	ranked.Close()
+	defer turned.Close()
+	counted := pairsBelow(s.Step("below"), turned, scoredKey, scoredEvent)
+	return concordancePairs{all: c.comparable, tied: tied, concordant: rss.Sub(s, counted, tied)}
 }
 
 // tiedPairs takes rows sorted by key, then by run, and counts the pairs of an event
-// and a row of the same key in an earlier run.
-func tiedPairs(s *mpc.Session, key rss.Vec, width int, run, event rss.Vec) rss.Vec {
-	n := key.Len()
-	keys := runStarts(s.Step("keys"), key, width)
-	other := runStarts(s.Step("runs"), run, bits.Len(uint(n)))
-	both := rss.Mul(s.Step("both"), keys, other)
-	groups := rss.Sub(s, rss.Add(s, keys, other), both)
-	first := func(s *mpc.Session, starts rss.Vec) rss.Vec {
-		return rss.SegmentedSum(s, starts, rss.MulPublic(s, starts, numbersTo(n)))[0]
-	}
-	earlier := rss.Sub(s, first(s.Step("first of run"), groups), first(s.Step("first of key"), keys))
-	return rss.Dot(s.Step("pairs"), event, earlier)
-}
-
-// pairsBelow counts the pairs of a marked row and a row before it of a smaller rank.
-// Ranks are 0 to n-1, each once, given by their bits.
-//
-// Bit after bit from the highest, rows are parted by the bit, each part keeping its
-// order: a part holds the rows of a public range of ranks, so that its place is
-// public. A pair counts where it parts: the row before has a 0 and the marked one a
-// 1. Each bit takes 11 rounds and about 60 bytes a row; what is opened are places of
-// shuffled rows, a uniformly random order.
-func pairsBelow(s *mpc.Session, ranks, marks rss.Bits) rss.Vec {
-	n := ranks.Len()
-	count := rss.Zero[ring.Vec64](1)
-	for level := ranks.Width() - 1; level >= 0; level-- {
-		s := s.Step("bit", level)
-		one := ranks.Plane(level)
-		hit := rss.And(s.Step("hit"), one, marks)
-		flags := inParts(s, rss.ToArith(s.Step("arith"), rss.ConcatPlanes(one, hit)), 2)
-		place := newParting(n, level)
-		// Ones before a row in its part, and zeros.
-		ones := rss.Sub(s, rss.Sub(s, rss.PrefixSum(s, flags[0]), flags[0]), rss.Public(s, place.ones))
-		zeros := rss.Sub(s, rss.Public(s, place.row), ones)
-		count = rss.Add(s, count, rss.Dot(s.Step("count"), flags[1], zeros))
-		if level == 0 {
-			break
+// and a row of the same key in an earlier run. About 2 log2 n rounds for a chunk of n
+// rows.
+func tiedPairs(s *mpc.Session, rows *rss.Chunked, width int) rss.Vec {
+	var pairs rss.Vec
+	var firsts [2]rss.Vec // the numbers of the first rows of the last row's run and key
+	for i := range rows.Chunks() {
+		s := s.Step("chunk", i)
+		keys := startsIn(s.Step("keys"), rows, i, scoredKey, width)
+		other := startsIn(s.Step("runs"), rows, i, scoredRun, bits.Len(uint(rows.Rows())))
+		both := rss.Mul(s.Step("both"), keys, other)
+		groups := rss.Sub(s, rss.Add(s, keys, other), both)
+		first := func(s *mpc.Session, starts rss.Vec, before *rss.Vec) rss.Vec {
+			lo, hi := rows.Bounds(i)
+			numbers := rss.MulPublic(s, starts, numbersTo(lo, hi))
+			if i > 0 {
+				// What goes on begins with the number that it began with.
+				starts, numbers = carryOn(s.Step("on"), starts, numbers, *before)
+			}
+			out := rss.SegmentedSum(s, starts, numbers)[0]
+			*before = rss.Slice(s, out, hi-lo-1, hi-lo)
+			return out
 		}
-		to := rss.Select(s.Step("to"), flags[0],
-			rss.Add(s, ones, rss.Public(s, place.upper)), rss.Add(s, zeros, rss.Public(s, place.lower)))
-		p := rss.PermutationTo(s.Step("places"), to)
-		moved := rss.PermuteBits(s.Step("move"), p, rss.ConcatPlanes(ranks.Planes(0, level), marks))
-		ranks, marks = moved.Planes(0, level), moved.Plane(level)
+		earlier := rss.Sub(s, first(s.Step("first of run"), groups, &firsts[0]), first(s.Step("first of key"), keys, &firsts[1]))
+		pairs = plus(s, pairs, rss.Dot(s.Step("pairs"), rows.Get(s, i, scoredEvent)[0], earlier))
 	}
-	return count
+	return pairs
 }
 
-// parting is the public side of parting n rows by a bit of their ranks, row by row.
-type parting struct {
-	ones         ring.Vec64 // ones in the parts before the row's
-	row          ring.Vec64 // rows before the row in its part
-	lower, upper ring.Vec64 // the places of the first zero and the first one of the part
-}
-
-func newParting(n, bit int) parting {
-	p := parting{make(ring.Vec64, n), make(ring.Vec64, n), make(ring.Vec64, n), make(ring.Vec64, n)}
-	half := 1 << bit
-	for i := range n {
-		first := i &^ (2*half - 1)
-		p.ones[i] = uint64(first / 2) // parts before are full
-		p.row[i] = uint64(i - first)
-		p.lower[i] = uint64(first)
-		p.upper[i] = uint64(min(first+half, n))
-	}
-	return p
+// carryOn has the first row start a segment in any case: with a value from before where
+// it goes on.
+func carryOn(s *mpc.Session, starts, values, before rss.Vec) (all, carried rss.Vec) {
+	goesOn := rss.AddConst(s, rss.Neg(s, rss.Slice(s, starts, 0, 1)), 1)
+	first := rss.Add(s, rss.Slice(s, values, 0, 1), rss.Mul(s, goesOn, before))
+	return put(s, starts, 0, rss.Public(s, ring.Vec64{1})), put(s, values, 0, first)
 }

@@ -7,16 +7,21 @@ import (
 
 	"consilium/mpc"
 	"consilium/mpc/rss"
+	"consilium/mpc/spool"
 )
 
 // TestConcordance holds the counts against a look at every pair: rows in the order
 // of the risk sets, with ties of times and of scores, strata and rows outside the
 // sample.
 func TestConcordance(t *testing.T) {
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 40).Draw(t, "n")
+		n := rapid.SampledFrom([]int{1, 2, 17, 40, 64, 65, 200, 300}).Draw(t, "n")
 		many := rapid.SampledFrom([]int64{0, 2, 1 << 40}).Draw(t, "scores")
-		longest := rapid.IntRange(1, 4).Draw(t, "longest")
+		longest := rapid.SampledFrom([]int{1, 4, 50}).Draw(t, "longest")
 		strata := rapid.Bool().Draw(t, "strata")
 		// Runs of censored rows and of events take turns, or follow each other.
 		var run, event, stratum, score []int64
@@ -59,18 +64,26 @@ func TestConcordance(t *testing.T) {
 				}
 			}
 		}
-		opened, _ := openedOf(t, func(s *mpc.Session) rss.Vec128 {
-			c := &coxRows{n: n, events: shared(s, event), run: shared(s, run), survived: shared(s, survived)}
-			if strata {
-				c.stratum, c.strata = shared(s, stratum), &runs{}
+		withSpill(t, dir, func(spill *rss.Spill) {
+			opened, _ := openedOf(t, func(s *mpc.Session) rss.Vec128 {
+				order := make([][]int64, orderColumns)
+				for k := range order {
+					order[k] = make([]int64, n)
+				}
+				order[orderEvent], order[orderRun], order[orderStratum] = event, run, stratum
+				c := &coxRows{n: n, order: chunked(s, spill, order...), comparable: shared(s, []int64{all})}
+				if strata {
+					c.strata = &runs{}
+				}
+				scores := chunked(s, spill, score)
+				pairs := c.concordance(s.Step("pairs"), func(i int) rss.Vec { return scores.Get(s, i)[0] })
+				return rss.Lift(s.Step("lift"), rss.Concat(s, pairs.all, pairs.tied, pairs.concordant))
+			})
+			for i, want := range []int64{all, tied, concordant} {
+				if opened[i].Big().Int64() != want {
+					t.Fatalf("all, tied and concordant pairs are %v, want %d, %d, %d", opened, all, tied, concordant)
+				}
 			}
-			pairs := c.concordance(s.Step("pairs"), shared(s, score))
-			return rss.Lift(s.Step("lift"), rss.Concat(s, pairs.all, pairs.tied, pairs.concordant))
 		})
-		for i, want := range []int64{all, tied, concordant} {
-			if opened[i].Big().Int64() != want {
-				t.Fatalf("all, tied and concordant pairs are %v, want %d, %d, %d", opened, all, tied, concordant)
-			}
-		}
 	})
 }

@@ -140,13 +140,12 @@ func (Cox) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) {
 
 // Compute implements Analysis.
 func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	m, sample := p.Detail.(*cox), in.Rows[coxSample]
-	x := m.design.standardise(s.Step("standardise"), sample, in.Sums[designMoments], rowFrac(sample.Rows(), 0))
-	rows := sample.whole(s)
-	c := newCoxRows(s.Step("rows"), m.axis, rows, x.whole(s.Step("columns"), rows), m.efron)
+	m, rows := p.Detail.(*cox), in.Rows[coxSample]
+	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], rowFrac(rows.Rows(), 0))
+	c := newCoxRows(s.Step("rows"), m.axis, rows, x, m.efron)
 	fit := c.fit(s.Step("fit"), x.kept)
 
-	n, events := rss.Sum(s, rows.Member), rss.Sum(s, c.events)
+	n, events := x.members, c.events
 	kept := rss.Narrow(s, rss.Sum(s, x.kept))
 	few := negatives(s.Step("few"),
 		rss.AddConst(s, n, -2), rss.Sub(s, rss.AddConst(s, n, -1), kept),
@@ -162,7 +161,7 @@ func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 			coxCoef:        revealReals(s.Step("coef"), x.perStep(s, fit.coef(s.Step("size of coef")))),
 			coxErrors:      revealReals(s.Step("se"), x.perStep(s, fit.errors(s.Step("size of se"), c.perEvent))),
 			coxLikelihood:  rss.Lift(s.Step("likelihood"), c.logLikelihoods(s.Step("log"), fit.last)),
-			coxConcordance: c.concordance(s.Step("concordance"), fit.score(s.Step("score"), c)).fraction(s.Step("fraction")),
+			coxConcordance: c.concordance(s.Step("concordance"), fit.scores(s.Step("score"), c)).fraction(s.Step("fraction")),
 		},
 		Rows:   n,
 		Counts: rss.Concat(s, counts...),
@@ -171,7 +170,7 @@ func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 			statusNoEvents:  few[2],
 			statusSingular:  rss.Add(s, few[3], fit.singular),
 			statusSeparated: fit.moving,
-			statusClamped:   rss.Sum(s, fit.last.clamped),
+			statusClamped:   fit.last.clamped,
 		},
 	}
 }
@@ -179,7 +178,7 @@ func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 // coxFit is where Newton's steps end.
 type coxFit struct {
 	coefficients rss.Fixed128 // of z
-	last         coxPoint     // before the last step
+	last         *coxPoint    // before the last step
 	newton       newton       // the last step
 	singular     rss.Vec      // not 0 if the terms depend on each other
 	moving       rss.Vec      // not 0 if the steps did not converge
@@ -190,21 +189,38 @@ func (c *coxRows) fit(s *mpc.Session, kept rss.Vec128) *coxFit {
 	out := &coxFit{coefficients: rss.NewFixed128(s, rss.Zero[ring.Vec128](c.p), coefficientFrac, coefficientBits)}
 	for i := range coxSteps {
 		s := s.Step("step", i)
+		if i > 0 {
+			out.last.Close()
+		}
 		out.last = c.at(s.Step("at"), out.coefficients)
 		out.newton = newtonStep(s.Step("newton"), out.last.gradient, out.last.information, kept)
-		moves := c.predictors(s.Step("moves"), out.newton.step)
+		long, far := c.moves(s.Step("moves"), out.newton.step, i == coxSteps-1)
 		if i == 0 {
 			out.singular = out.newton.weak
 		}
 		if i == coxSteps-1 {
-			_, far := rss.Clamp(s.Step("still"), moves, -coxStill, coxStill)
-			out.moving = rss.Add(s, rss.Sum(s, far), out.newton.weak)
+			out.moving = rss.Add(s, far, out.newton.weak)
 		}
-		factor := repeat(s, shorten(s.Step("shorten"), moves), c.p)
+		factor := repeat(s, shorten(s.Step("shorten"), long, c.n), c.p)
 		step := out.newton.step.Mul(s.Step("shortened"), factor, coefficientFrac)
 		out.coefficients = out.coefficients.Add(s, step).Within(s, coefficientBits)
 	}
 	return out
+}
+
+// moves counts the rows whose linear predictor a step moves far, as shorten takes them,
+// and after the last step also those that it moves at all.
+func (c *coxRows) moves(s *mpc.Session, step rss.Fixed128, last bool) (long, still rss.Vec) {
+	for i := range c.z.Chunks() {
+		s := s.Step("chunk", i)
+		moves := c.predictors(s.Step("predictor"), step, c.covariates(s, i))
+		long = plus(s, long, longMoves(s.Step("long"), moves))
+		if last {
+			_, far := rss.Clamp(s.Step("still"), moves, -coxStill, coxStill)
+			still = plus(s, still, rss.Sum(s, far))
+		}
+	}
+	return long, still
 }
 
 // coef returns the coefficients of z.
@@ -218,19 +234,22 @@ func (f *coxFit) errors(s *mpc.Session, perEvent rss.Fixed128) rss.Float {
 	return variance.Sqrt(s.Step("root")).Mul(s.Step("scaled"), rss.Normalise128(s.Step("scale"), f.newton.root))
 }
 
-// score returns the linear predictors as concordance takes them: exact products, cut
-// off to the same step in every row, so that equal rows stay equal. Coefficients are
-// taken to the nearest step of 2^-20, which is 0 for one that is 0 but for rounding:
-// otherwise chance would rank rows that it does not tell apart.
-func (f *coxFit) score(s *mpc.Session, c *coxRows) rss.Vec {
+// scores returns the linear predictors as concordance takes them, chunk by chunk: exact
+// products, cut off to the same step in every row, so that equal rows stay equal.
+// Coefficients are taken to the nearest step of 2^-20, which is 0 for one that is 0 but
+// for rounding: otherwise chance would rank rows that it does not tell apart.
+func (f *coxFit) scores(s *mpc.Session, c *coxRows) func(i int) rss.Vec {
 	const (
 		whole = 5 // bits before the point of any predictor that is not clamped
 		frac  = 20
 		cut   = coefficientFrac - frac
 	)
 	rounded := rss.Trunc128(s.Step("round"), rss.AddConst(s, f.coefficients.Share, 1<<(cut-1)), cut)
-	exact := rss.MatMul(s.Step("exact"), rounded, c.z.Share, 1, c.p, c.n)
-	return rss.Narrow(s, rss.Trunc128(s.Step("cut"), exact, max(0, frac+c.z.Frac+whole+1-scoreBits(c.n))))
+	return func(i int) rss.Vec {
+		s, z := s.Step("chunk", i), c.covariates(s, i)
+		exact := rss.MatMul(s.Step("exact"), rounded, z.Share, 1, c.p, z.Len()/c.p)
+		return rss.Narrow(s, rss.Trunc128(s.Step("cut"), exact, max(0, frac+z.Frac+whole+1-scoreBits(c.n))))
+	}
 }
 
 // fraction returns 1 and the concordance, and 0 if there is no pair.

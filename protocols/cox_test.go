@@ -368,6 +368,7 @@ type coxCase struct {
 	lines         [][]string
 	covariates    []string
 	efron, strata bool
+	chunkRows     int // or 0 for the usual
 }
 
 // ask is the job.
@@ -438,12 +439,48 @@ func (f *coxFigures) status() []string {
 // check compares a job's result, or its status, with the definitions.
 func (c *coxCase) check(t *testing.T) {
 	want := c.expected(t)
-	r := coxStudy(t, 0, c.lines).result(c.ask())
+	tr := coxStudy(t, 0, c.lines).trial(c.ask())
+	if c.chunkRows > 0 {
+		tr.chunkRows = c.chunkRows
+	}
+	r := tr.succeed()
 	if !slices.Contains(want.status, r.Status) {
 		t.Fatalf("status %q, want %q (%+v)", r.Status, want.status, want)
 	}
 	if r.Status == statusOK {
 		want.check(t, r.Value.(map[string]any))
+	}
+}
+
+// TestCoxChunks holds tables of several chunks against the definitions: with ties and
+// strata over borders, chunks without members or events, and a last chunk of one row.
+func TestCoxChunks(t *testing.T) {
+	leakFree(t)
+	const all = 5000 // a grid of which all times are the least
+	for name, c := range map[string]struct {
+		n             int
+		grid, missing float64
+		covariates    string
+		efron, strata bool
+	}{
+		"one row more":            {65, 5, 0, "age exact", true, false},
+		"ties":                    {200, 200, 0, "age", true, false},
+		"ties in strata":          {200, 500, 0.1, "age stage", true, true},
+		"Breslow's ties":          {140, 500, 0, "age", false, false},
+		"Breslow's ties, strata":  {140, 200, 0, "rare age", false, true},
+		"one time":                {193, all, 0, "age", true, false},
+		"one time in each strata": {193, all, 0, "age", true, true},
+		"rows that do not count":  {220, 50, 2, "age", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(11, uint64(c.n)))
+			lines := randomCox(r, c.n, coxShape{scale: 30, stages: 3, missing: c.missing, grid: c.grid, effect: 0.5})
+			table := &coxCase{lines, strings.Fields(c.covariates), c.efron, c.strata, 64}
+			if want := table.expected(t); want.status[0] != statusOK {
+				t.Fatalf("a table that ends as %v", want.status)
+			}
+			table.check(t)
+		})
 	}
 }
 

@@ -36,215 +36,296 @@ const (
 // can be inverted.
 func weightFrac(rows int) int { return min(30, 61-weightBits-log2(rows)) }
 
-// coxRows are rows in the order of the risk sets, as the iterations need them.
-type coxRows struct {
-	n, p int
-	// z holds the covariates column by column, across row by row; they are 0 in rows
-	// that are in no risk set.
-	z, across rss.Fixed128
-	event     rss.Fixed128 // 0 or 1
-	events    rss.Vec      // the same
-	ties      *runs        // events of one time, or censored rows of one time
-	strata    *runs        // nil without
-	// tied is what part of the sums over its ties an event's risk set lacks: 0,
-	// 1/d, … (d-1)/d for d of them (Efron); nil where it lacks nothing (Breslow).
-	tied     *rss.Fixed128
-	atRisk   rss.Fixed128 // rows at risk at an event, less that part of its ties
-	survived rss.Vec      // rows that outlive the row
-	perEvent rss.Fixed128 // 1 over the number of events
-	run      rss.Vec      // the number of the row's run of ties, from 1
-	stratum  rss.Vec      // that of its stratum, empty without
-	// strataCounts has, with strata, for each row the rows of the stratum that starts
-	// with it, or 0.
-	strataCounts []rss.Vec
-}
-
-// newCoxRows sorts a sample and the terms' columns. stratified tells of strata,
-// efron which ties.
-func newCoxRows(s *mpc.Session, axis timeAxis, rows *Rows, columns rss.Fixed, efron bool) *coxRows {
-	event := rows.Value[endVector]
-	p := columns.Len() / rows.N
-	carried := inParts(s, columns.Share, p)
-	if axis.strata != nil {
-		// From 1 on, and 0 for rows outside the sample, which so have a run of their own.
-		from := rss.Scale(s, rows.Member, 1-axis.stratum)
-		carried = append(carried, rss.Add(s, rows.Value[stratumVector], from), rows.Member)
-	}
-	sorted := wholeByRisk(s.Step("order"), axis, rows, event, carried...)
-	c := &coxRows{n: rows.N, p: p, events: sorted.event}
-	c.event = rss.NewFixed128(s, rss.Lift(s.Step("event"), c.events), 0, 0)
-
-	starts := runStarts(s.Step("starts"), rss.Sub(s, sorted.time, sorted.event), sorted.width)
-	c.run, c.ties = rss.PrefixSum(s, starts), newRuns(s.Step("ties"), starts)
-	if axis.strata != nil {
-		starts := runStarts(s.Step("strata starts"), sorted.carried[p], axis.width-axis.bits+1)
-		c.stratum, c.strata = rss.PrefixSum(s, starts), newRuns(s.Step("strata"), starts)
-		c.strataCounts = []rss.Vec{c.strata.totals(s.Step("strata rows"), sorted.carried[p+1])}
-	}
-	z := rss.Concat(s, sorted.carried[:p]...)
-	z = rss.Mul(s.Step("exposed rows"), z, rss.Repeat(s, c.exposed(s.Step("exposed")), p))
-	c.z = rss.NewFixed128(s, rss.Lift(s.Step("lift"), z), columns.Frac, columns.Bits)
-	c.across = rss.NewFixed128(s, rss.Transpose(s, c.z.Share, p, c.n), columns.Frac, columns.Bits)
-	c.count(s.Step("count"), efron)
-	return c
-}
-
-// exposed returns 1 for rows that are in the risk set of an event, and 0 for others:
-// no likelihood depends on these, however large their covariates.
-func (c *coxRows) exposed(s *mpc.Session) rss.Vec {
-	event := []rss.Vec128{c.event.Share}
-	_, before := c.ties.sums(s.Step("ties"), nil, event)
-	all := rss.Repeat(s, rss.Sum(s, c.event.Share), c.n)
-	if c.strata != nil {
-		ends, _ := c.strata.sums(s.Step("strata"), event, nil)
-		all = ends[0]
-	}
-	none := rss.EqualPublic(s.Step("none"), rss.Narrow(s, rss.Sub(s, all, before[0])), 0, log2(c.n)+1)
-	return rss.ToArith(s.Step("some"), rss.Not(s, none))
-}
-
-// count counts the rows at risk and the ties.
-func (c *coxRows) count(s *mpc.Session, efron bool) {
-	width := log2(c.n) + 1
-	ones := rss.Public(s, constant128(1, 0, c.n))
-	ends, starts := c.ties.sums(s.Step("ties"), []rss.Vec128{ones}, []rss.Vec128{ones})
-	through, before := ends[0], starts[0]
-	ties := rss.Sub(s, through, before)
-	if c.strata != nil {
-		_, outside := c.strata.sums(s.Step("strata"), nil, []rss.Vec128{ones})
-		through, before = rss.Sub(s, through, outside[0]), rss.Sub(s, before, outside[0])
-	}
-	c.survived = rss.Narrow(s, before)
-	c.atRisk = rss.NewFixed128(s, through, 0, width)
-	events := rss.NewFixed128(s, rss.Sum(s, c.event.Share), 0, width)
-	if efron {
-		// The place among its ties, from 0.
-		place := rss.Sub(s, rss.AddConst(s, rss.PrefixSum(s, ones), -1), starts[0])
-		place = rss.Mul(s.Step("place"), place, c.event.Share)
-		c.atRisk.Share = rss.Sub(s, c.atRisk.Share, place)
-		per := rss.Reciprocal(s.Step("per tie"), rss.NewFixed128(s, ties, 0, width), tiedFrac)
-		tied := rss.NewFixed128(s, place, 0, width).Mul(s.Step("tied"), per, tiedFrac).Within(s, tiedFrac)
-		c.tied = &tied
-	}
-	c.perEvent = rss.Reciprocal(s.Step("per event"), events, averageFrac)
-}
-
-// predictors returns the linear predictors of rows for coefficients of z.
-func (c *coxRows) predictors(s *mpc.Session, coefficients rss.Fixed128) rss.Fixed {
-	x := coefficients.MatMul(s, c.z, 1, c.p, c.n, predictorFrac)
+// predictors returns the linear predictors of rows with these covariates for coefficients
+// of z.
+func (c *coxRows) predictors(s *mpc.Session, coefficients, z rss.Fixed128) rss.Fixed {
+	x := coefficients.MatMul(s, z, 1, c.p, z.Len()/c.p, predictorFrac)
 	return rss.NewFixed(s, rss.Narrow(s, x.Share), predictorFrac, predictorFrac+predictorBits)
+}
+
+// covariates returns those of chunk i, column by column.
+func (c *coxRows) covariates(s *mpc.Session, i int) rss.Fixed128 {
+	return c.zFormat.of(s, rss.Concat(s, c.z.Wide(s, i)...))
+}
+
+// rowwise turns columns into rows, for a product of matrices. Local.
+func rowwise(s *mpc.Session, x rss.Fixed128, columns int) rss.Fixed128 {
+	return rss.NewFixed128(s, rss.Transpose(s, x.Share, columns, x.Len()/columns), x.Frac, x.Bits)
 }
 
 // coxPoint is the partial likelihood at some coefficients.
 type coxPoint struct {
-	predictor rss.Fixed
-	clamped   rss.Vec      // 1 in rows whose predictor is beyond the widest
-	risk      rss.Fixed128 // the sums D
+	clamped rss.Vec // how many rows have a predictor beyond the widest
 	// First and second derivatives, over the number of events.
 	gradient, information rss.Fixed128
+
+	weights *coxWeights
+	means   *coxMeans
 }
 
-// at goes to coefficients of z. About 90 rounds; a row costs 900 bytes and 185 a term
-// (Efron; Breslow 700 and 115), and with strata 40 more a term.
-func (c *coxRows) at(s *mpc.Session, coefficients rss.Fixed128) coxPoint {
-	n, p := c.n, c.p
-	var out coxPoint
-	out.predictor, out.clamped = rss.Clamp(s.Step("clamp"),
-		c.predictors(s.Step("predictor"), coefficients), -widestPredictor, widestPredictor)
-	weights := rss.Exp(s.Step("exp"), out.predictor, weightFrac(n))
-	weight := rss.NewFixed128(s, rss.Lift(s.Step("lift"), weights.Share), weights.Frac, weights.Bits)
+// Close ends what was kept of rows.
+func (p *coxPoint) Close() {
+	p.weights.columns.Close()
+	p.means.columns.Close()
+}
 
-	sums := c.riskSums(s.Step("risk sets"), weight)
-	out.risk = sums.Slice(s, 0, n)
-	// A sum has the weight of a row, or an average of such.
-	inverse := rss.Reciprocal(s.Step("inverse"), out.risk, perRiskFrac).Within(s, perRiskFrac+weightBits+1)
-	inverse = inverse.Mul(s.Step("events"), c.event, perRiskFrac)
-	means := sums.Slice(s, n, (p+1)*n).
-		Mul(s.Step("means"), repeat(s, inverse, p), weight.Frac).Within(s, weight.Frac+c.z.Bits-c.z.Frac+1)
-
-	hazard := c.hazard(s.Step("hazard"), inverse)
-	// The rows' expected events sum up to the number of events.
-	expected := weight.Mul(s.Step("expected"), hazard, expectedFrac).Within(s, expectedFrac+log2(n)+1)
-	residual := c.event.Round(s, expectedFrac).Sub(s, expected)
-	gradient := c.z.MatMul(s.Step("gradient"), residual, p, n, 1, expectedFrac)
-
-	frac := c.informationFrac()
-	within := repeat(s, expected, p).Mul(s.Step("weighted"), c.z, expectedFrac).
-		MatMul(s.Step("within"), c.across, p, n, p, frac)
-	across := rss.NewFixed128(s, rss.Transpose(s, means.Share, p, n), means.Frac, means.Bits)
-	between := means.MatMul(s.Step("between"), across, p, n, p, frac)
-	information := rss.NewFixed128(s, rss.Sub(s, within.Share, between.Share), frac, frac+2*log2(n)+2)
+// at goes to coefficients of z, three times over all chunks. About 90 rounds a chunk; a
+// row costs 900 bytes and 185 a term (Efron; Breslow 700 and 115), and with strata 40 more
+// a term.
+func (c *coxRows) at(s *mpc.Session, coefficients rss.Fixed128) *coxPoint {
+	w := c.weigh(s.Step("weights"), coefficients)
+	m := c.average(s.Step("means"), w)
+	gradient, within := c.expect(s.Step("expected"), w, m)
 
 	// Averages are at most as large as the largest z, or its square.
-	most := c.z.Bits - c.z.Frac + 1
-	out.gradient = gradient.Within(s, expectedFrac+most+log2(n)).
-		Mul(s.Step("average gradient"), repeat(s, c.perEvent, p), expectedFrac).Within(s, expectedFrac+most)
-	out.information = information.
-		Mul(s.Step("average information"), repeat(s, c.perEvent, p*p), frac).Within(s, frac+2*most)
-	return out
+	frac, most := c.informationFrac(), c.zFormat.bits-c.zFormat.frac+1
+	information := rss.NewFixed128(s, rss.Sub(s, within, m.between), frac, frac+2*log2(c.n)+2)
+	return &coxPoint{
+		clamped: w.clamped, weights: w, means: m,
+		gradient: rss.NewFixed128(s, gradient, expectedFrac, expectedFrac+most+log2(c.n)).
+			Mul(s.Step("average gradient"), repeat(s, c.perEvent, c.p), expectedFrac).Within(s, expectedFrac+most),
+		information: information.
+			Mul(s.Step("average information"), repeat(s, c.perEvent, c.p*c.p), frac).Within(s, frac+2*most),
+	}
 }
 
 // informationFrac leaves room for roots of the information.
-func (c *coxRows) informationFrac() int { return min(expectedFrac, 58-2*(c.z.Bits-c.z.Frac+1)) }
-
-// riskSums returns for every event the sums over its risk set of the weights and of
-// the weights times each column of z, one after the other; for other rows as if they
-// were events.
-func (c *coxRows) riskSums(s *mpc.Session, weight rss.Fixed128) rss.Fixed128 {
-	n, p := c.n, c.p
-	weighted := repeat(s, weight, p).Mul(s.Step("weighted"), c.z, weight.Frac)
-	columns := inParts(s, rss.Concat(s, weight.Share, weighted.Share), p+1)
-	own := columns
-	if c.tied == nil {
-		own = nil
-	}
-	ends, starts := c.ties.sums(s.Step("ties"), columns, own)
-	sums := rss.Concat(s, ends...)
-	// As squares of z sum up to at most n, so do magnitudes.
-	size := weight.Bits + log2(n)
-	if c.tied != nil {
-		ties := rss.NewFixed128(s, rss.Sub(s, sums, rss.Concat(s, starts...)), weight.Frac, size)
-		sums = rss.Sub(s, sums, ties.Mul(s.Step("tied"), repeat(s, *c.tied, p+1), weight.Frac).Share)
-	}
-	if c.strata != nil {
-		_, outside := c.strata.sums(s.Step("strata"), nil, columns)
-		sums = rss.Sub(s, sums, rss.Concat(s, outside...))
-	}
-	return rss.NewFixed128(s, sums, weight.Frac, size)
+func (c *coxRows) informationFrac() int {
+	return min(expectedFrac, 58-2*(c.zFormat.bits-c.zFormat.frac+1))
 }
 
-// hazard returns for every row the sum over the events whose risk sets it is in of
-// these numbers, 0 in rows without event: what riskSums does, the other way round.
-func (c *coxRows) hazard(s *mpc.Session, inverse rss.Fixed128) rss.Fixed128 {
-	size := inverse.Bits + log2(c.n)
-	all := rss.Repeat(s, rss.Sum(s, inverse.Share), c.n)
+// coxWeights are the rows' weights at some coefficients.
+type coxWeights struct {
+	// columns has a narrow column, the clamped predictors, and wide ones: the weights,
+	// and these times each column of z.
+	columns *rss.Chunked
+	format  format      // of the wide ones
+	sums    *coxBorders // of the wide ones over risk sets
+	clamped rss.Vec
+}
+
+// coxBorders are those of sums over ties, and over strata: nil without.
+type coxBorders struct{ ties, strata *borders }
+
+func (b coxBorders) settle(s *mpc.Session) {
+	b.ties.settle(s.Step("ties"))
+	if b.strata != nil {
+		b.strata.settle(s.Step("strata"))
+	}
+}
+
+// weigh makes the weights.
+func (c *coxRows) weigh(s *mpc.Session, coefficients rss.Fixed128) *coxWeights {
+	w := &coxWeights{columns: c.order.Like(s, 1, c.p+1), sums: c.riskBorders()}
+	for i := range c.order.Chunks() {
+		s, z := s.Step("chunk", i), c.covariates(s, i)
+		predictor, clamped := rss.Clamp(s.Step("clamp"),
+			c.predictors(s.Step("predictor"), coefficients, z), -widestPredictor, widestPredictor)
+		w.clamped = plus(s, w.clamped, rss.Sum(s, clamped))
+		weights := rss.Exp(s.Step("exp"), predictor, weightFrac(c.n))
+		weight := rss.NewFixed128(s, rss.Lift(s.Step("lift"), weights.Share), weights.Frac, weights.Bits)
+		w.format = format{weight.Frac, weight.Bits}
+		weighted := repeat(s, weight, c.p).Mul(s.Step("weighted"), z, weight.Frac)
+		columns := append([]rss.Vec128{weight.Share}, inParts(s, weighted.Share, c.p)...)
+		w.columns.Put(s, i, []rss.Vec{predictor.Share}, columns...)
+		c.tellRisk(s.Step("risk sets"), i, w.sums, columns)
+	}
+	w.sums.settle(s.Step("risk sets"))
+	return w
+}
+
+// own are columns of which ties are summed apart: Breslow's are not.
+func (c *coxRows) own(columns []rss.Vec128) []rss.Vec128 {
+	if !c.efron {
+		return nil
+	}
+	return columns
+}
+
+// riskBorders are for the sums of riskSums.
+func (c *coxRows) riskBorders() *coxBorders {
+	b := &coxBorders{ties: c.ties.borders(c.p+1, 0)}
+	if c.efron {
+		b.ties = c.ties.borders(c.p+1, c.p+1)
+	}
 	if c.strata != nil {
-		ends, _ := c.strata.sums(s.Step("strata"), []rss.Vec128{inverse.Share}, nil)
+		b.strata = c.strata.borders(0, c.p+1)
+	}
+	return b
+}
+
+// tellRisk tells them of columns of chunk i.
+func (c *coxRows) tellRisk(s *mpc.Session, i int, b *coxBorders, columns []rss.Vec128) {
+	b.ties.tell(s.Step("ties"), i, columns, c.own(columns))
+	if c.strata != nil {
+		b.strata.tell(s.Step("strata"), i, nil, columns)
+	}
+}
+
+// riskSums returns for every event of chunk i the sums over its risk set of the weights
+// and of the weights times each column of z, one after the other; for other rows as if
+// they were events.
+func (c *coxRows) riskSums(s *mpc.Session, i int, w *coxWeights) rss.Fixed128 {
+	columns := w.columns.Wide(s, i)
+	ends, starts := w.sums.ties.sums(s.Step("ties"), i, columns, c.own(columns))
+	sums := rss.Concat(s, ends...)
+	// As squares of z sum up to at most n, so do magnitudes.
+	f := format{w.format.frac, w.format.bits + log2(c.n)}
+	if c.efron {
+		ties := f.of(s, rss.Sub(s, sums, rss.Concat(s, starts...)))
+		sums = rss.Sub(s, sums, ties.Mul(s.Step("tied"), repeat(s, c.tied(s, i), c.p+1), f.frac).Share)
+	}
+	if c.strata != nil {
+		_, outside := w.sums.strata.sums(s.Step("strata"), i, nil, columns)
+		sums = rss.Sub(s, sums, rss.Concat(s, outside...))
+	}
+	return f.of(s, sums)
+}
+
+// tied returns what part of the sums over its ties an event's risk set lacks.
+func (c *coxRows) tied(s *mpc.Session, i int) rss.Fixed128 {
+	return rss.NewFixed128(s, c.risk.Wide(s, i, riskTied)[0], tiedFrac, tiedFrac)
+}
+
+// coxMeans are what events make of their risk sets.
+type coxMeans struct {
+	// columns are wide: the sums D, their inverses, 0 in rows without event, and with
+	// Efron's ties the part of these that rows of the same ties do not count for.
+	columns       *rss.Chunked
+	risk, inverse format
+	sums          *coxBorders
+	between       rss.Vec128 // the sum over events of m m'
+}
+
+// Columns of coxMeans.
+const (
+	meansRisk = iota
+	meansInverse
+	meansLacking
+)
+
+// average makes the means.
+func (c *coxRows) average(s *mpc.Session, w *coxWeights) *coxMeans {
+	m := &coxMeans{columns: c.order.Like(s, 0, meansLacking), sums: c.hazardBorders()}
+	if c.efron {
+		m.columns = c.order.Like(s, 0, meansLacking+1)
+	}
+	for i := range c.order.Chunks() {
+		s := s.Step("chunk", i)
+		sums := c.riskSums(s.Step("risk sets"), i, w)
+		n := sums.Len() / (c.p + 1)
+		risk := sums.Slice(s, 0, n)
+		// A sum has the weight of a row, or an average of such.
+		inverse := rss.Reciprocal(s.Step("inverse"), risk, perRiskFrac).Within(s, perRiskFrac+weightBits+1)
+		event := rss.NewFixed128(s, c.order.Wide(s, i, wideEvent)[0], 0, 0)
+		inverse = inverse.Mul(s.Step("events"), event, perRiskFrac)
+		m.risk, m.inverse = format{risk.Frac, risk.Bits}, format{inverse.Frac, inverse.Bits}
+
+		means := sums.Slice(s, n, sums.Len()).
+			Mul(s.Step("means"), repeat(s, inverse, c.p), w.format.frac).Within(s, w.format.frac+c.zFormat.bits-c.zFormat.frac+1)
+		between := means.MatMul(s.Step("between"), rowwise(s, means, c.p), c.p, n, c.p, c.informationFrac())
+		m.between = plus(s, m.between, between.Share)
+
+		columns := []rss.Vec128{risk.Share, inverse.Share}
+		if c.efron {
+			columns = append(columns, inverse.Mul(s.Step("tied"), c.tied(s, i), inverse.Frac).Share)
+		}
+		m.columns.Put(s, i, nil, columns...)
+		c.tellHazard(s.Step("hazard"), i, m.sums, columns)
+	}
+	m.sums.settle(s.Step("hazard"))
+	return m
+}
+
+// hazardBorders are for the sums of hazard.
+func (c *coxRows) hazardBorders() *coxBorders {
+	b := &coxBorders{ties: c.ties.borders(0, 1)}
+	if c.efron {
+		b.ties = c.ties.borders(1, 2)
+	}
+	if c.strata != nil {
+		b.strata = c.strata.borders(1, 0)
+	}
+	return b
+}
+
+// hazardSums are what of columns of coxMeans is summed through ties and before them.
+func (c *coxRows) hazardSums(columns []rss.Vec128) (through, before []rss.Vec128) {
+	if !c.efron {
+		return nil, columns[meansInverse:]
+	}
+	return columns[meansLacking:], columns[meansInverse:]
+}
+
+func (c *coxRows) tellHazard(s *mpc.Session, i int, b *coxBorders, columns []rss.Vec128) {
+	through, before := c.hazardSums(columns)
+	b.ties.tell(s.Step("ties"), i, through, before)
+	if c.strata != nil {
+		b.strata.tell(s.Step("strata"), i, columns[meansInverse:meansLacking], nil)
+	}
+}
+
+// hazard returns for every row of chunk i the sum over the events whose risk sets it is in
+// of the inverses: what riskSums does, the other way round.
+func (c *coxRows) hazard(s *mpc.Session, i int, m *coxMeans) rss.Fixed128 {
+	columns := m.columns.Wide(s, i)
+	through, before := c.hazardSums(columns)
+	ends, starts := m.sums.ties.sums(s.Step("ties"), i, through, before)
+	less := starts[0]
+	if c.efron {
+		less = rss.Add(s, less, rss.Sub(s, ends[0], starts[1]))
+	}
+	var all rss.Vec128
+	if c.strata != nil {
+		ends, _ := m.sums.strata.sums(s.Step("strata"), i, columns[meansInverse:meansLacking], nil)
 		all = ends[0]
+	} else {
+		all = rss.Repeat(s, m.sums.ties.all[len(through)], less.Len())
 	}
-	if c.tied == nil {
-		_, before := c.ties.sums(s.Step("ties"), nil, []rss.Vec128{inverse.Share})
-		return rss.NewFixed128(s, rss.Sub(s, all, before[0]), inverse.Frac, size)
+	return rss.NewFixed128(s, rss.Sub(s, all, less), m.inverse.frac, m.inverse.bits+log2(c.n))
+}
+
+// expect returns the gradient and the first part of the information, from the rows'
+// expected events.
+func (c *coxRows) expect(s *mpc.Session, w *coxWeights, m *coxMeans) (gradient, within rss.Vec128) {
+	for i := range c.order.Chunks() {
+		s, z := s.Step("chunk", i), c.covariates(s, i)
+		hazard := c.hazard(s.Step("hazard"), i, m)
+		n := hazard.Len()
+		// They sum up to the number of events.
+		expected := w.format.of(s, w.columns.Wide(s, i, 0)[0]).
+			Mul(s.Step("expected"), hazard, expectedFrac).Within(s, expectedFrac+log2(c.n)+1)
+		event := rss.NewFixed128(s, c.order.Wide(s, i, wideEvent)[0], 0, 0)
+		residual := event.Round(s, expectedFrac).Sub(s, expected)
+		gradient = plus(s, gradient, z.MatMul(s.Step("gradient"), residual, c.p, n, 1, expectedFrac).Share)
+		within = plus(s, within, repeat(s, expected, c.p).Mul(s.Step("weighted"), z, expectedFrac).
+			MatMul(s.Step("within"), rowwise(s, z, c.p), c.p, n, c.p, c.informationFrac()).Share)
 	}
-	lacking := inverse.Mul(s.Step("tied"), *c.tied, inverse.Frac).Share
-	ends, before := c.ties.sums(s.Step("ties"), []rss.Vec128{lacking}, []rss.Vec128{lacking, inverse.Share})
-	less := rss.Add(s, before[1], rss.Sub(s, ends[0], before[0]))
-	return rss.NewFixed128(s, rss.Sub(s, all, less), inverse.Frac, size)
+	return gradient, within
 }
 
 // logLikelihoods returns the logarithms of the partial likelihood without covariates
 // and at a point: the sums over events of predictor - log D. As D is a multiple of
 // the number at risk that does not grow with the rows, its logarithm is taken in two
 // parts.
-func (c *coxRows) logLikelihoods(s *mpc.Session, at coxPoint) rss.Vec {
+func (c *coxRows) logLikelihoods(s *mpc.Session, at *coxPoint) rss.Vec {
 	const ratioFrac, ratioBits = 20, 32
-	per := rss.Reciprocal(s.Step("per row"), c.atRisk, riskFrac)
-	ratio := at.risk.Mul(s.Step("ratio"), per, ratioFrac)
-	logs := rss.Log(s.Step("log"), rss.NewFixed(s, rss.Narrow(s, ratio.Share), ratioFrac, ratioBits), logLikelihood)
-	counts := rss.NewFixed(s, rss.Narrow(s, c.atRisk.Share), 0, bits.Len(uint(c.n)))
-	null := rss.Neg(s, rss.Dot(s.Step("null"), c.events, rss.Log(s.Step("log counts"), counts, logLikelihood).Share))
-	gain := rss.Dot(s.Step("gain"), c.events, rss.Sub(s, at.predictor.Share, logs.Share))
-	return rss.Concat(s, null, rss.Add(s, null, gain))
+	width := log2(c.n) + 1
+	var less, gain rss.Vec
+	for i := range c.order.Chunks() {
+		s := s.Step("chunk", i)
+		atRisk := rss.NewFixed128(s, c.risk.Wide(s, i, riskNumber)[0], 0, width)
+		per := rss.Reciprocal(s.Step("per row"), atRisk, riskFrac)
+		ratio := at.means.risk.of(s, at.means.columns.Wide(s, i, meansRisk)[0]).Mul(s.Step("ratio"), per, ratioFrac)
+		logs := rss.Log(s.Step("log"), rss.NewFixed(s, rss.Narrow(s, ratio.Share), ratioFrac, ratioBits), logLikelihood)
+		counts := rss.NewFixed(s, rss.Narrow(s, atRisk.Share), 0, bits.Len(uint(c.n)))
+		logCounts := rss.Log(s.Step("log counts"), counts, logLikelihood)
+
+		events, predictor := c.order.Get(s, i, orderEvent)[0], at.weights.columns.Get(s, i)[0]
+		less = plus(s, less, rss.Dot(s.Step("null"), events, logCounts.Share))
+		gain = plus(s, gain, rss.Dot(s.Step("gain"), events, rss.Sub(s, predictor, logs.Share)))
+	}
+	return rss.Concat(s, rss.Neg(s, less), rss.Sub(s, gain, less))
 }
 
 // repeat returns k copies of x one after the other. Local.

@@ -104,7 +104,7 @@ func (CumInc) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error) 
 func (CumInc) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	c, rows := p.Detail.(*competing), in.Rows["rows"]
 	causes := len(c.vectors)
-	sorted := byRisk(s.Step("sort"), c.axis, rows, func(r *Rows) (rss.Vec, []rss.Vec) {
+	sorted := byRisk(s.Step("sort"), c.axis, rows, func(_ *mpc.Session, r *Rows) (rss.Vec, []rss.Vec) {
 		columns := r.values(c.vectors)
 		ended := columns[0]
 		for _, x := range columns[1:] {

@@ -190,7 +190,7 @@ func (k *survival) where() string {
 func (KaplanMeier) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	k, rows := p.Detail.(*survival), in.Rows["rows"]
 	n, members := rows.sums(s, k.groups...)
-	sorted := byRisk(s.Step("sort"), k.axis, rows, func(r *Rows) (rss.Vec, []rss.Vec) {
+	sorted := byRisk(s.Step("sort"), k.axis, rows, func(_ *mpc.Session, r *Rows) (rss.Vec, []rss.Vec) {
 		return r.Value[endVector], r.values(k.groups)
 	})
 	if len(k.groups) == 0 {

@@ -117,7 +117,7 @@ func (LogRank) Plan(j *job.Job, d *job.Dataset, _ job.Disclosure) (*Plan, error)
 func (LogRank) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	l, rows := p.Detail.(*rankTest), in.Rows["rows"]
 	n, sums := rows.sums(s, append([]job.Vector{l.end}, l.groups...)...)
-	sorted := byRisk(s.Step("sort"), l.axis, rows, func(r *Rows) (rss.Vec, []rss.Vec) {
+	sorted := byRisk(s.Step("sort"), l.axis, rows, func(_ *mpc.Session, r *Rows) (rss.Vec, []rss.Vec) {
 		return r.Value[endVector], r.values(slices.Concat(l.blocks, l.groups))
 	})
 	if len(l.blocks) > 0 {

@@ -98,33 +98,39 @@ func diagonalOf(s *mpc.Session, x rss.Vec128) rss.Vec128 {
 	return rss.Concat(s, out...)
 }
 
-// shorten returns a power of two, at most 1, by which to shorten a step that moves
-// the linear predictors of rows by these numbers: then none moves by 4 or more. Near
-// the summit it is 1; far from it, it keeps the step to where the likelihood still
-// resembles the parabola that the step is made for. 22 rounds; about 110 bytes a
-// row.
-func shorten(s *mpc.Session, moves rss.Fixed) rss.Fixed128 {
-	const keep = 2 // moves below 2^keep
-	n, width := moves.Len(), moves.Bits+1
+// keptMove is the least power of two by which no linear predictor is to move.
+const keptMove = 2
+
+// longMoves counts the rows whose linear predictor moves by 2^keptMove or more, by twice
+// that, and so on, bits counted several times. 5 rounds; about 110 bytes a row.
+func longMoves(s *mpc.Session, moves rss.Fixed) rss.Vec {
+	width := moves.Bits + 1
 	bits := rss.Decompose(s.Step("bits"), moves.Share, width)
 	var large []rss.Bits
-	for j := moves.Frac + keep; j < width-1; j++ {
+	for j := moves.Frac + keptMove; j < width-1; j++ {
 		large = append(large, rss.Xor(s, bits.Plane(j), bits.Plane(width-1)))
 	}
 	rows := inParts(s, rss.ToArith(s.Step("rows"), rss.ConcatPlanes(large...)), len(large))
-	// How many rows move by 2^keep or more, by twice that, and so on, bits counted
-	// several times.
 	count, counts := rss.Zero[ring.Vec64](1), make([]rss.Vec, len(rows))
 	for j := len(rows) - 1; j >= 0; j-- {
 		count = rss.Add(s, count, rss.Sum(s, rows[j]))
 		counts[j] = count
 	}
-	none := rss.EqualPublic(s.Step("none"), rss.Concat(s, counts...), 0, log2(n)+len(large)+1)
+	return rss.Concat(s, counts...)
+}
+
+// shorten returns a power of two, at most 1, by which to shorten a step of which
+// longMoves gives these sums over at most n rows: then no linear predictor moves by 4 or
+// more. Near the summit it is 1; far from it, it keeps the step to where the likelihood
+// still resembles the parabola that the step is made for. 17 rounds.
+func shorten(s *mpc.Session, long rss.Vec, n int) rss.Fixed128 {
+	k := long.Len()
+	none := rss.EqualPublic(s.Step("none"), long, 0, log2(n)+k+1)
 	some := rss.ToArith128(s.Step("some"), rss.Not(s, none))
 	// Each halves what is left: 1 - 1/2 - 1/4 - …
-	factor := rss.Public(s, constant128(1, len(large), 1))
+	factor := rss.Public(s, constant128(1, k, 1))
 	for j, e := range elements(s, some) {
-		factor = rss.Sub(s, factor, rss.Scale(s, e, 1<<(len(large)-1-j)))
+		factor = rss.Sub(s, factor, rss.Scale(s, e, 1<<(k-1-j)))
 	}
-	return rss.NewFixed128(s, factor, len(large), len(large))
+	return rss.NewFixed128(s, factor, k, k)
 }

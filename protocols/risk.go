@@ -39,16 +39,19 @@ const (
 	riskCarried        // the first of these
 )
 
-// byRisk sorts the rows of a sample into the order of the risk sets; strata lie one after
-// the other in descending order. Of each chunk take returns the event and further columns
-// to be carried along, all 0 outside the sample. Costs of SortChunked with a key of
-// axis.width bits.
-func byRisk(s *mpc.Session, axis timeAxis, rows *Sampled, take func(*Rows) (event rss.Vec, columns []rss.Vec)) *riskRows {
+// takeRisk returns of a chunk of a sample the event and further columns to be carried
+// along, all 0 outside the sample.
+type takeRisk func(*mpc.Session, *Rows) (event rss.Vec, columns []rss.Vec)
+
+// byRisk sorts the rows of a sample into the order of the risk sets, with what take
+// returns of each chunk; strata lie one after the other in descending order. Costs of
+// SortChunked with a key of axis.width bits.
+func byRisk(s *mpc.Session, axis timeAxis, rows *Sampled, take takeRisk) *riskRows {
 	var unsorted *rss.Chunked
 	out := &riskRows{width: axis.width}
 	for i := range rows.Chunks() {
 		chunk := rows.chunk(s, i)
-		event, columns := take(chunk)
+		event, columns := take(s.Step("take", i), chunk)
 		if unsorted == nil {
 			out.carried = len(columns)
 			unsorted = rows.Like(s, riskCarried+len(columns), 0)
@@ -287,15 +290,4 @@ func (c *riskPiece) eventLogs(s *mpc.Session, ofLast float64) rss.Vec {
 		}
 		return logStep(n)
 	}))
-}
-
-// wholeByRisk is byRisk in memory: the order of the risk sets of rows and columns that are
-// all there.
-func wholeByRisk(s *mpc.Session, axis timeAxis, rows *Rows, event rss.Vec, columns ...rss.Vec) *riskPiece {
-	key := rss.Key{Column: axis.key(s, rows, event), Bits: axis.width, Descending: true}
-	keys, carried := rss.Sort(s, []rss.Key{key}, append([]rss.Vec{event}, columns...)...)
-	return &riskPiece{
-		blocks: 1, time: rss.Add(s, keys[0], carried[0]), event: carried[0], carried: carried[1:],
-		next: rss.Zero[ring.Vec64](1), width: axis.width,
-	}
 }

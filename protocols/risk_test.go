@@ -98,7 +98,7 @@ func withSpill(t rapid.TB, dir *spool.Dir, f func(*rss.Spill)) {
 }
 
 // riskSample is what TestByRisk sorts.
-func riskSample(s *mpc.Session, spill *rss.Spill, rows []riskRow) (*Sampled, func(*Rows) (rss.Vec, []rss.Vec)) {
+func riskSample(s *mpc.Session, spill *rss.Spill, rows []riskRow) (*Sampled, takeRisk) {
 	vectors := []job.Vector{{Name: timeVector}, {Name: stratumVector}, {Name: endVector}, {Name: "-1"}, {Name: "2"}, {Name: "7"}, {Name: "number"}}
 	columns := [][]int64{
 		columnOf(rows, func(r riskRow) int64 { return r.time }),
@@ -109,7 +109,7 @@ func riskSample(s *mpc.Session, spill *rss.Spill, rows []riskRow) (*Sampled, fun
 		columns = append(columns, columnOf(rows, func(r riskRow) int64 { return r.member * truth(r.stratum == center) }))
 	}
 	columns = append(columns, columnOf(rows, func(r riskRow) int64 { return r.number }), columnOf(rows, func(r riskRow) int64 { return r.member }))
-	return sampled(s, spill, vectors, columns...), func(r *Rows) (rss.Vec, []rss.Vec) {
+	return sampled(s, spill, vectors, columns...), func(_ *mpc.Session, r *Rows) (rss.Vec, []rss.Vec) {
 		return r.Value[endVector], r.values(vectors[3:])
 	}
 }

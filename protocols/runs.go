@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"math/bits"
+	"slices"
 
 	"consilium/mpc"
 	"consilium/mpc/ring"
@@ -9,76 +10,80 @@ import (
 )
 
 // runs are stretches of sorted rows that have something in common, such as the
-// events of one time. Where they begin is secret.
+// events of one time. Where they begin is secret. A run may go on over chunks; what
+// lies of it in one chunk is a piece.
 type runs struct {
-	first, last rss.Vec128       // 1 in the first and in the last row of each
-	mirror      *rss.Permutation // turns each run round
+	// flags are wide: 1 in the first row of each piece. Of several chunks there are also
+	// flags of the last row of a chunk's first piece, and of the first row of its last
+	// piece.
+	flags   *rss.Chunked
+	mirrors []*rss.Permutation // of each chunk: turns each piece round
+	// Of several chunks: goesOn is 1 for a chunk that begins within a run, down if that
+	// run ends in a later chunk or with this one, up if it starts in an earlier chunk
+	// than the one before, or with that.
+	goesOn, down, up []rss.Vec128
 }
 
-// newRuns takes where runs start, as runStarts returns it. Costs of SortPermutation
-// for keys of 2 log2 n bits, and of Lift.
-func newRuns(s *mpc.Session, starts rss.Vec) *runs {
-	n := starts.Len()
-	ends := rss.Public(s, ring.Vec64{1})
-	if n > 1 {
-		ends = rss.Concat(s, rss.Slice(s, starts, 1, n), ends)
+// Columns of flags.
+const (
+	pieceStart = iota
+	firstPieceEnd
+	lastPieceStart
+)
+
+// newRuns takes a narrow column that has 1 in rows where a run starts, and 0 elsewhere.
+// Costs of SortPermutation for keys of 2 log2 n bits, for chunks of n rows, and of Lift;
+// for several chunks 40 bytes a row more. In memory stay 8 bytes a row.
+func newRuns(s *mpc.Session, rows *rss.Chunked, starts int) *runs {
+	several := rows.Chunks() > 1
+	r, whole := &runs{flags: rows.Like(s, 0, 1)}, []rss.Vec128{rss.Zero[ring.Vec128](1)}
+	if several {
+		r.flags = rows.Like(s, 0, 3)
 	}
-	flags := rss.Lift(s.Step("flags"), rss.Concat(s, starts, ends))
-	width := bits.Len(uint(n))
-	return &runs{
-		first: rss.Slice(s, flags, 0, n),
-		last:  rss.Slice(s, flags, n, 2*n),
-		mirror: rss.SortPermutation(s.Step("mirror"),
-			rss.Key{Column: rss.PrefixSum(s, starts), Bits: width},
-			rss.Key{Column: rowNumbers(s, n), Bits: width, Descending: true}),
+	for i := range rows.Chunks() {
+		s := s.Step("chunk", i)
+		start := put(s, rows.Get(s, i, starts)[0], 0, rss.Public(s, ring.Vec64{1}))
+		n, width := start.Len(), bits.Len(uint(start.Len()))
+		mirror := rss.SortPermutation(s.Step("mirror"),
+			rss.Key{Column: rss.PrefixSum(s, start), Bits: width},
+			rss.Key{Column: rowNumbers(s, 0, n), Bits: width, Descending: true})
+		flags := []rss.Vec128{rss.Lift(s.Step("flags"), start)}
+		if several {
+			ends := rss.Permute(s.Step("ends"), mirror, oneAt(s, n, 0), oneAt(s, n, n-1))
+			whole = append(whole, rss.Slice(s, ends[0], n-1, n)) // it is one piece
+			flags = append(flags, ends...)
+		}
+		r.flags.Put(s, i, nil, flags...)
+		r.mirrors = append(r.mirrors, mirror)
 	}
+	if several {
+		firsts := make([]rss.Vec, rows.Chunks())
+		for i := range firsts {
+			firsts[i] = rows.First(s, i, starts)
+		}
+		goesOn := rss.Lift(s.Step("goes on"), rss.AddConst(s, rss.Neg(s, rss.Concat(s, firsts...)), 1))
+		r.goesOn = elements(s, goesOn)
+		both := rss.Mul(s.Step("goes through"), rss.Repeat(s, goesOn, 2), rss.Concat(s, slices.Concat(whole[1:], whole[:len(firsts)])...))
+		r.down, r.up = elements(s, inParts(s, both, 2)[0]), elements(s, inParts(s, both, 2)[1])
+	}
+	return r
 }
 
-// rowNumbers returns 0, 1, … n-1. Local.
-func rowNumbers(s *mpc.Session, n int) rss.Vec { return rss.Public(s, numbersTo(n)) }
+// oneAt returns n elements that are all 0 but for one, which is 1. Local.
+func oneAt(s *mpc.Session, n, at int) rss.Vec128 {
+	v := make(ring.Vec128, n)
+	v[at] = ring.Int128(1)
+	return rss.Public(s, v)
+}
 
-// numbersTo returns 0, 1, … n-1.
-func numbersTo(n int) ring.Vec64 {
-	v := make(ring.Vec64, n)
+// rowNumbers returns lo to hi-1. Local.
+func rowNumbers(s *mpc.Session, lo, hi int) rss.Vec { return rss.Public(s, numbersTo(lo, hi)) }
+
+// numbersTo returns lo to hi-1.
+func numbersTo(lo, hi int) ring.Vec64 {
+	v := make(ring.Vec64, hi-lo)
 	for i := range v {
-		v[i] = uint64(i)
+		v[i] = uint64(lo + i)
 	}
 	return v
-}
-
-// sums returns for each row sums over all rows through the end of its run, of some
-// columns, and over all rows before its run, of some others. 3 rounds; 40 bytes a
-// row and column.
-//
-// Turned round, a run's first row meets the prefix sum of its last one, and the last
-// row that of the first. What a run adds so stands at its first row, or its last, and
-// prefix sums carry it on.
-func (r *runs) sums(s *mpc.Session, through, before []rss.Vec128) (ends, starts []rss.Vec128) {
-	var own, there, flags []rss.Vec128
-	for _, x := range through {
-		sum := rss.PrefixSum(s, x)
-		own, there, flags = append(own, rss.Sub(s, sum, x)), append(there, sum), append(flags, r.first)
-	}
-	for _, x := range before {
-		sum := rss.Neg(s, rss.PrefixSum(s, x))
-		own, there, flags = append(own, sum), append(there, rss.Add(s, sum, x)), append(flags, r.last)
-	}
-	there = rss.Permute(s.Step("turn"), r.mirror, there...)
-	gains := rss.Mul(s.Step("gains"), rss.Sub(s, rss.Concat(s, there...), rss.Concat(s, own...)), rss.Concat(s, flags...))
-	for i, gain := range inParts(s, gains, len(flags)) {
-		sum := rss.PrefixSum(s, gain)
-		if i < len(through) {
-			ends = append(ends, sum)
-		} else {
-			starts = append(starts, rss.Sub(s, sum, gain))
-		}
-	}
-	return ends, starts
-}
-
-// totals returns at the first row of each run the sum over its rows, and 0 elsewhere.
-func (r *runs) totals(s *mpc.Session, x rss.Vec) rss.Vec {
-	sum := rss.PrefixSum(s, x)
-	end := rss.Permute(s.Step("turn"), r.mirror, sum)[0]
-	return rss.Mul(s.Step("own"), rss.Narrow(s, r.first), rss.Add(s, rss.Sub(s, end, sum), x))
 }
