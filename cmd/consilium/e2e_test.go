@@ -93,16 +93,21 @@ func newVaultWorld(t *testing.T, vault job.Vault, files ...string) *world {
 func startWorld(t *testing.T, dir string, datasets []job.Dataset, files map[string]map[string]string, policies ...string) *world {
 	t.Helper()
 	w := &world{t: t, tap: newWiretap(t)}
-	study := &setup.StudyFile{
+	w.start(dir, localnet.Spec{Nodes: 5, Files: files, Timeout: testTimeout, Deadline: testDeadline, Proxy: w.tap.front}, datasets, policies...)
+	return w
+}
+
+// start starts a study with those datasets in a folder, and a client.
+func (w *world) start(dir string, spec localnet.Spec, datasets []job.Dataset, policies ...string) {
+	t := w.t
+	t.Helper()
+	spec.Study = &setup.StudyFile{
 		Study: "test", Parties: []string{"hospital-1", "hospital-2", "hospital-3"},
 		Policies: policies, Datasets: datasets,
 	}
-	must(t, study.Bundle(dir))
+	must(t, spec.Study.Bundle(dir))
 	var err error
-	w.layout, err = localnet.Create(filepath.Join(dir, "study"), localnet.Spec{
-		Study: study, Nodes: 5, Files: files,
-		Timeout: testTimeout, Deadline: testDeadline, Proxy: w.tap.front,
-	})
+	w.layout, err = localnet.Create(filepath.Join(dir, "study"), spec)
 	must(t, err)
 	exe, err := os.Executable()
 	must(t, err)
@@ -114,7 +119,6 @@ func startWorld(t *testing.T, dir string, datasets []job.Dataset, files map[stri
 	w.conn, err = w.client.Dial(t.Context())
 	must(t, err)
 	t.Cleanup(func() { w.conn.Close() })
-	return w
 }
 
 // stop ends the daemons; tests that killed or froze some do not mind their exit codes.
