@@ -32,6 +32,7 @@ var goals = []goal{
 	{"match-etkas", size{rows: 100_000}, 5},
 	{"match-etkas-full", size{rows: 10_000}, 3},
 	{"dot", size{rows: 10_000_000}, 0},
+	{"sort-chunked", size{rows: 1_000_000}, 12},
 	{"shuffle", size{rows: 1_000_000}, 0},
 	{"topk", size{rows: 1_000_000}, 0},
 	{"exp", size{rows: 100_000}, 0},

@@ -33,12 +33,15 @@ func (k ChunkedKey) on(columns []Vec) Key {
 // is ranked. What is opened follows from the ranks of shuffled rows alone, which are a
 // uniformly random order, and so are the buckets' sizes.
 //
-// In memory are a few times what four chunks hold, or one where rows are long; and a few
-// bytes for each chunk. On a party's disk are at most, beside the rows and the result, 16
-// bytes a row for each column and each 64 bits of keys and row number. Bytes sent: those
-// of SortPermutation without its shuffle, those of shuffleRows, and of a decomposition of
-// row numbers. Batches of comparisons: about 25 for each bucket and for every load of
-// rows as many as the number of buckets has bits.
+// In memory are about three times what four chunks hold, or one where rows are long, and
+// a byte a row or less that sessions keep of the names of steps. On a party's disk are at
+// most, beside the rows and the result, 16 bytes a row for each column and for each 64
+// bits of keys and row number.
+//
+// Bytes sent: those of SortPermutation but for its shuffle, those of shuffleRows, and 3
+// bits for each of a row's number. Batches of comparisons: about 25 for each bucket, and
+// for each load of rows one for each bit of a bucket's number. Three columns with a key of
+// 32 bits: 1,400 rounds for 1,000,000 rows, 245 bytes a row or less.
 func SortChunked(s *mpc.Session, rows *Chunked, keys ...ChunkedKey) *Chunked {
 	out := rows.Like(s, rows.narrow, 0)
 	if !rows.keyed(s, keys) {
