@@ -244,7 +244,7 @@ func (d *dialect) castText(c *job.Column, t columnType, value string) (cast, err
 	}
 	absent := []string{d.blank(text)}
 	if len(c.Missing) > 0 {
-		absent = append(absent, text+" IN ("+d.literals(c.Missing)+")")
+		absent = append(absent, d.among(text, c.Missing))
 	}
 	if len(c.Categories) == 0 {
 		out.code = "CASE WHEN " + value + " IS NULL THEN NULL" + branches(absent, "NULL") + " ELSE 0 END"
@@ -255,10 +255,10 @@ func (d *dialect) castText(c *job.Column, t columnType, value string) (cast, err
 	var b strings.Builder
 	b.WriteString("CASE")
 	for code, category := range categories {
-		fmt.Fprintf(&b, " WHEN %s = %s THEN %d", text, d.literal(category), code)
+		fmt.Fprintf(&b, " WHEN %s THEN %d", d.equal(text, category), code)
 	}
 	out.code = d.whole(b.String() + " END")
-	out.bad = "CASE WHEN " + value + " IS NULL THEN 0 WHEN " + text + " IN (" + d.literals(categories) + ") THEN 0" + branches(absent, "0") + " ELSE 1 END"
+	out.bad = "CASE WHEN " + value + " IS NULL THEN 0 WHEN " + d.among(text, categories) + " THEN 0" + branches(absent, "0") + " ELSE 1 END"
 	return out, nil
 }
 
@@ -270,6 +270,26 @@ func branches(conditions []string, result string) string {
 		b.WriteString(" WHEN " + c + " THEN " + result)
 	}
 	return b.String()
+}
+
+// equal tells whether an expression is a text, byte by byte.
+func (d *dialect) equal(x, text string) string {
+	if d.alike == nil {
+		return x + " = " + d.literal(text)
+	}
+	return d.alike(x, d.literal(text))
+}
+
+// among tells whether an expression is one of some texts.
+func (d *dialect) among(x string, list []string) string {
+	if d.alike == nil {
+		return x + " IN (" + d.literals(list) + ")"
+	}
+	each := make([]string, len(list))
+	for i, text := range list {
+		each[i] = d.equal(x, text)
+	}
+	return "(" + strings.Join(each, " OR ") + ")"
 }
 
 func (d *dialect) literals(list []string) string {

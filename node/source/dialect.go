@@ -30,7 +30,10 @@ type dialect struct {
 	isNaN    func(x string) string            // of a double
 	blank    func(x string) string            // whether a text is nothing but white space
 
-	bytes func(x string) string // a text so that it is compared byte by byte; nil: it is
+	bytes func(x string) string       // a text so that it is compared byte by byte; nil: it is
+	alike func(x, text string) string // whether texts are the same bytes; nil: =
+
+	flat bool // an expression gets a name by WITH; the engine shares out sums that way alone
 
 	showsAll bool // what show writes of any type is what a Parquet file's cell says
 	narrow   int  // digits of a product of decimal numbers that needs no exact

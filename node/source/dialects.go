@@ -44,8 +44,11 @@ var postgresSQL = &dialect{
 	quotient: func(a, b string) string { return "(" + a + ") / " + b },
 	single:   func(x string) string { return "CAST(CAST(" + x + " AS TEXT) AS DOUBLE PRECISION)" },
 	isNaN:    func(x string) string { return "CAST(" + x + " AS DOUBLE PRECISION) = 'NaN'" },
-	bytes:    func(x string) string { return "CAST(" + x + ` AS TEXT) COLLATE "C"` },
-	blank:    func(x string) string { return "btrim(" + x + ", " + literal(spaces) + ") = ''" },
+	// Neither COLLATE nor = under any collation: postgres_fdw hands no COLLATE on, and a
+	// column may have a collation by which different texts are equal.
+	bytes: castAs("TEXT"),
+	alike: func(x, text string) string { return "(" + x + " ~>=~ " + text + " AND " + x + " ~<=~ " + text + ")" },
+	blank: func(x string) string { return "octet_length(btrim(" + x + ", " + literal(spaces) + ")) = 0" },
 }
 
 // mySQLSQL keeps to what engines with MySQL's wire protocol have in common: decimals
@@ -83,6 +86,7 @@ var clickHouseSQL = &dialect{
 	isNaN:    call("isNaN"),
 	blank:    emptied("replaceAll", backslashed("'")),
 	digits:   38,
+	flat:     true,
 }
 
 var trinoSQL = &dialect{

@@ -20,6 +20,9 @@ type engine struct {
 	open func(s *Setting, password string, tls *tls.Config) (*sql.DB, error)
 	// transaction is how one consistent state is read; nil: the engine has none.
 	transaction *sql.TxOptions
+	// parts finds the names of a table's parts that lie on servers of their own; nil: the
+	// engine sees to it itself.
+	parts func(ctx context.Context, db querier, table string) ([]string, error)
 	// problem sorts an error of the engine's: none of its own text is ever shown, since
 	// it may quote values.
 	problem func(err error) problem
@@ -146,6 +149,11 @@ func (s *Source) openServer(ctx context.Context) (_ *store, err error) {
 	}
 	st := &store{name: s.name, db: c.db, declared: s.declared, rows: -1, failed: c.failed, close: c.close}
 	st.relation = relation{dialect: c.dialect, from: from, orderBy: s.setting.OrderBy}
+	if parts := engines[s.setting.Source].parts; parts != nil && s.setting.Table != "" {
+		if st.relation.parts, err = parts(ctx, st.db, from); err != nil {
+			return nil, st.failed(ctx, "asking for its parts", err)
+		}
+	}
 	for i := range s.schema.Columns {
 		st.columns = append(st.columns, newColumn(&s.schema.Columns[i], i))
 	}

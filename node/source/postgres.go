@@ -18,6 +18,7 @@ var postgres = engine{
 	dialect:     postgresSQL,
 	transaction: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	open:        openPostgres,
+	parts:       postgresParts,
 	problem:     postgresProblem,
 }
 

@@ -17,62 +17,29 @@ import (
 type relation struct {
 	dialect *dialect
 	from    string   // what stands behind FROM
+	parts   []string // the same in parts that lie apart, of which each is summed by itself; nil: it is one
 	casts   []cast   // nil for a snapshot, whose cells all fit
 	place   string   // expression that numbers the rows from 0 in the source's order; "" for none
 	orderBy []string // columns of from that put the rows in order, where place does not
 }
 
 // codes is the relation of some columns, with what counted adds up.
-func (r *relation) codes(columns []int) string {
+func (r *relation) codes(columns []int) string { return r.codesOf(r.from, columns) }
+
+func (r *relation) codesOf(from string, columns []int) string {
 	if r.casts == nil {
-		return r.from
+		return from
 	}
-	outputs := make([]string, 0, len(columns)+2)
-	bad := make([]string, 0, len(columns))
-	for _, i := range columns {
-		c := r.casts[i]
-		outputs = append(outputs, c.code+" AS "+columnRef(i))
-		switch {
-		case c.stray != "":
-			outputs = append(outputs, "CASE WHEN "+c.stray+" THEN 1 END AS "+strayRef(i))
-		case c.bad != "0":
-			bad = append(bad, c.bad)
-		}
-	}
-	if len(bad) == 0 {
-		bad = []string{"0"}
-	}
-	outputs = append(outputs, strings.Join(bad, " + ")+" AS bad")
+	definitions := r.definitions(columns)
 	for i, name := range r.orderBy {
-		outputs = append(outputs, r.dialect.quote(name)+" AS "+orderRef(i))
+		definitions = append(definitions, definition{r.dialect.quote(name), orderRef(i)})
 	}
-	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + r.from + ") codes"
-}
-
-// marks are the columns of codes by which the cells that do not fit are counted: how
-// many there are in a row, and one for each column that a range alone decides, whose
-// count is cheaper than a sum.
-func (r *relation) marks(columns []int) []string {
-	marks := []string{"bad"}
-	for _, i := range columns {
-		if r.casts[i].stray != "" {
-			marks = append(marks, strayRef(i))
-		}
+	outputs := make([]string, len(definitions))
+	for i, d := range definitions {
+		outputs[i] = d.String()
 	}
-	return marks
+	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + from + ") codes"
 }
-
-// counted is how many cells of some columns do not fit, over the rows of codes.
-func (r *relation) counted(columns []int) string {
-	marks := r.marks(columns)
-	total := "sum(" + marks[0] + ")"
-	for _, m := range marks[1:] {
-		total += " + count(" + m + ")"
-	}
-	return "coalesce(" + total + ", 0)"
-}
-
-func strayRef(i int) string { return fmt.Sprintf("b%d", i) }
 
 // order is the end of a query over codes whose rows are to come in order.
 func (r *relation) order() string {
@@ -127,6 +94,7 @@ func (r *relation) bind(ctx context.Context, db querier, name string, schema *jo
 	for i, t := range types {
 		header[i] = t.Name()
 	}
+	given := r.rename(header)
 	columns, err := bindColumns(name, matchCase(header, schema, folded), schema)
 	if err != nil {
 		return err
@@ -137,7 +105,7 @@ func (r *relation) bind(ctx context.Context, db querier, name string, schema *jo
 		if precision, scale, ok := types[c.at].DecimalSize(); ok && t.kind == exact && t.precision == 0 && precision < 1000 {
 			t.precision, t.scale = int(precision), int(scale)
 		}
-		k, err := r.dialect.cast(c.Column, t, r.dialect.quote(header[c.at]))
+		k, err := r.dialect.cast(c.Column, t, r.dialect.quote(given[c.at]))
 		if err != nil {
 			return &mismatch{name, c.Column, typeName, err}
 		}

@@ -24,6 +24,9 @@ type served struct {
 	types   map[string]string
 	after   string // behind a table's columns
 	wide    bool   // products of more than 62 bits can be summed
+
+	password string
+	shards   []func(t *testing.T, statements ...string) // what runs SQL on servers behind this one
 }
 
 // columnTypes are standard SQL's.
@@ -292,28 +295,15 @@ func startPostgres(t *testing.T) *localserver.Server {
 
 func TestPostgres(t *testing.T) {
 	w := newWorld(t)
-	one, two := startPostgres(t), startPostgres(t)
-	s := &served{setting: at(t, "postgres", one), world: "world", odd: "public.odd", exec: execOn(one), types: columnTypes, wide: true}
+	one := startPostgres(t)
+	s := &served{setting: at(t, "postgres", one), world: "world", odd: "public.odd", exec: execOn(one), types: columnTypes, wide: true, password: one.Password}
 	s.fillAll(t, postgresSQL, &w)
 	s.answers(t, &w)
 	t.Run("types", func(t *testing.T) { postgresTypes(t, s) })
-	// The same rows, half of them on another server.
-	t.Run("sharded", func(t *testing.T) {
-		const columns = "a SMALLINT, b DECIMAL(6,2), c VARCHAR(20)"
-		execOn(two)(t, "CREATE TABLE far ("+columns+")")
-		host, port, _ := strings.Cut(two.Address, ":")
-		s.exec(t, "CREATE EXTENSION postgres_fdw", "CREATE TABLE near ("+columns+")",
-			"CREATE SERVER two FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '"+host+"', port '"+port+"', dbname '"+two.Database+"')",
-			"CREATE USER MAPPING FOR CURRENT_USER SERVER two OPTIONS (user '"+two.User+"', password '"+two.Password+"')",
-			"CREATE FOREIGN TABLE far ("+columns+") SERVER two",
-			"CREATE VIEW sharded AS SELECT * FROM near UNION ALL SELECT * FROM far")
-		cells, types := w.cells(), []string{"small", "decimal", "text"}
-		s.insert(t, postgresSQL, "near", types, cells[:len(cells)/2])
-		s.insert(t, postgresSQL, "far", types, cells[len(cells)/2:])
-		both := *s
-		both.world = "sharded"
-		both.answers(t, &w)
-	})
+	startShards(t, s)
+	t.Run("sharded", func(t *testing.T) { postgresShards(t, s, &w) })
+	t.Run("collations", func(t *testing.T) { postgresCollations(t, s) })
+	t.Run("not by parts", func(t *testing.T) { postgresWhole(t, s) })
 }
 
 // postgresTypes checks what only this engine's types do, and that a job sees one
@@ -389,19 +379,12 @@ func TestClickHouse(t *testing.T) {
 	s := &served{setting: at(t, "clickhouse", servers[0]), world: "world", odd: "hospital.odd", exec: execOn(servers[0]), types: types, after: " ENGINE = Memory", wide: true}
 	s.fillAll(t, clickHouseSQL, &w)
 	s.answers(t, &w)
-	// The same rows, half of them on another server.
-	t.Run("sharded", func(t *testing.T) {
-		const columns = "(a Nullable(Int16), b Nullable(Decimal(6,2)), c Nullable(String))"
-		cells := w.cells()
-		for i, half := range [][][]string{cells[:len(cells)/2], cells[len(cells)/2:]} {
-			part := *s
-			part.exec = execOn(servers[i])
-			part.exec(t, "CREATE TABLE part "+columns+" ENGINE = Memory")
-			part.insert(t, clickHouseSQL, "part", []string{"small", "decimal", "text"}, half)
+	t.Run("columns called like ours", func(t *testing.T) {
+		s.fill(t, clickHouseSQL, "named", []string{"bad", "c0"}, []string{"int", "int"}, [][]string{{"1", "5"}, {"2", ""}, {"", "7"}})
+		source := s.open(t, "named", schemaOf(integer("bad", "0", "9"), integer("c0", "0", "9")), 3)
+		if got := summaries(t, source, nil, job.Summary{Name: "x", Complete: []string{"bad", "c0"}, Terms: []job.Term{{}, {"c0"}, {"bad", "c0"}}}); fmt.Sprint(got) != "[[1 5 5]]" {
+			t.Errorf("%v", got)
 		}
-		s.exec(t, "CREATE TABLE sharded "+columns+" ENGINE = Distributed("+localserver.Cluster+", hospital, part)")
-		both := *s
-		both.world = "sharded"
-		both.answers(t, &w)
 	})
+	t.Run("sharded", func(t *testing.T) { clickHouseShards(t, s, servers, &w) })
 }

@@ -30,21 +30,23 @@ func (st *store) check(ctx context.Context, columns []int) error {
 		return nil
 	}
 	const doing = "checking its cells"
-	rows, err := st.db.QueryContext(ctx, "SELECT "+st.relation.counted(columns)+", count(*) FROM "+st.relation.codes(columns))
+	rows, err := st.db.QueryContext(ctx, st.relation.aggregate([]string{st.relation.counted(columns), "count(*)"}, nil, columns))
 	if err != nil {
 		return st.diagnose(ctx, doing, columns, err)
 	}
 	defer rows.Close()
-	var bad, count wholeNumber
+	var allBad, allRows int64
 	for rows.Next() {
+		var bad, count wholeNumber
 		if err := rows.Scan(&bad, &count); err != nil {
 			return st.diagnose(ctx, doing, columns, err)
 		}
+		allBad, allRows = allBad+bad.Int64(), allRows+count.Int64()
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return st.diagnose(ctx, doing, columns, err)
 	}
-	return st.judge(ctx, columns, bad.Int64(), count.Int64())
+	return st.judge(ctx, columns, allBad, allRows)
 }
 
 // judge takes what a query counted over all rows: cells of these columns that do not

@@ -75,7 +75,7 @@ func sameGrouping(a, b job.Grouping) bool {
 // scan is one query for the summaries sums[together[0]], sums[together[1]] …
 // that share their groupings. It returns a row for each cell that has rows: the
 // keys, the sums, summary by summary and term by term, and where cells may be bad
-// their number. Rows that are in no cell or not selected come as one with a null
+// their number; a relation in parts gives one such row for each part. Rows that are in no cell or not selected come as one with a null
 // among its keys: all rows of the source are counted.
 type scan struct {
 	statement
@@ -131,34 +131,12 @@ func (s *Source) newScan(st *store, where job.Predicate, sums []job.Summary, tog
 		outputs = append(outputs, st.relation.counted(q.used))
 	}
 	outputs = append(outputs, "count(*)")
-	from := st.relation.codes(q.used)
-	if len(keys) > 0 {
-		from = q.keyed(st, keys, within, from)
+	for i, key := range keys {
+		keys[i] = "CASE WHEN " + within + " THEN " + key + " END"
 	}
-	q.query = "SELECT " + strings.Join(outputs, ", ") + " FROM " + from
-	for i := range keys {
-		q.query += [...]string{" GROUP BY ", ", "}[min(i, 1)] + keyRef(i)
-	}
+	q.query = st.relation.aggregate(outputs, keys, q.used)
 	return q, nil
 }
-
-// keyed is the relation of codes with the keys as columns k0, k1 …: engines differ in
-// what else may stand behind GROUP BY.
-func (q *scan) keyed(st *store, keys []string, within, from string) string {
-	var outputs []string
-	for i, key := range keys {
-		outputs = append(outputs, "CASE WHEN "+within+" THEN "+key+" END AS "+keyRef(i))
-	}
-	for _, at := range q.used {
-		outputs = append(outputs, columnRef(at))
-	}
-	if st.relation.casts != nil {
-		outputs = append(outputs, st.relation.marks(q.used)...)
-	}
-	return "(SELECT " + strings.Join(outputs, ", ") + " FROM " + from + ") keyed"
-}
-
-func keyRef(i int) string { return fmt.Sprintf("k%d", i) }
 
 // key returns a grouping's key, and the condition on rows that are in a cell.
 // By levels and by range the key is the code itself, else the number of the cell.

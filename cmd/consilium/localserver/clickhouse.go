@@ -71,6 +71,7 @@ func (s *Server) startClickHouse(ctx context.Context, daemon, port, shards strin
 <interserver_http_host>127.0.0.1</interserver_http_host><interserver_http_port>%s</interserver_http_port>
 <path>%s</path><tmp_path>%s</tmp_path><user_files_path>%s</user_files_path><format_schema_path>%s</format_schema_path>
 <users_config>users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
+<query_log><database>system</database><table>query_log</table><flush_interval_milliseconds>7500</flush_interval_milliseconds></query_log>
 <mark_cache_size>5368709</mark_cache_size><timezone>UTC</timezone>
 <remote_servers><%s>%s</%[8]s></remote_servers>
 </yandex>
