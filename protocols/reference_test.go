@@ -52,12 +52,43 @@ func checkCase(t *testing.T, set string, s *study, id string) {
 	if i < 0 {
 		t.Fatalf("there is no case %s", id)
 	}
-	c := all[i]
-	r := s.result(ask{c.Dataset, c.Analysis, c.Where, string(c.Args)})
+	c := &all[i]
+	c.check(t, s.trial(c.ask()))
+}
+
+func (c *referenceCase) ask() ask {
+	return ask{c.Dataset, c.Analysis, c.Where, string(c.Args)}
+}
+
+// check runs a trial of the case and compares.
+func (c *referenceCase) check(t *testing.T, tr *trial) {
+	t.Helper()
+	r := tr.succeed()
 	if r.Status != statusOK || len(r.Tables) == 0 {
-		t.Errorf("%s: status %q, %d tables", id, r.Status, len(r.Tables))
+		t.Errorf("%s: status %q, %d tables", c.ID, r.Status, len(r.Tables))
 	}
-	compare(t, id, throughJSON(t, r.Value), c.Expect, c.RelTol)
+	compare(t, c.ID, throughJSON(t, r.Value), c.Expect, c.RelTol)
+}
+
+// TestReferenceInChunks: every analysis of rows gives R's values also where parties have
+// them in chunks, of which sites' rows, ties and groups lie across the borders.
+func TestReferenceInChunks(t *testing.T) {
+	leakFree(t)
+	s := referenceStudy(t, "birthwt", "lung", "pbc", "pima", "transplant")
+	for _, c := range referenceCases(t, "reference") {
+		tr := s.trial(c.ask())
+		j, err := tr.signed.Verify()
+		tr.must(err)
+		plan, err := PlanJob(j, s.roster.Roster)
+		tr.must(err)
+		if len(plan.Samples) == 0 {
+			continue // sums alone
+		}
+		t.Run(c.ID, func(t *testing.T) {
+			tr.chunkRows = 128
+			c.check(t, tr)
+		})
+	}
 }
 
 func TestReferenceFrequencies(t *testing.T) {
