@@ -20,8 +20,11 @@ import (
 
 func newDatasetsGenerateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "generate",
-		Short:   "Make up a cohort of any size",
+		Use:   "generate",
+		Short: "Make up a cohort of any size",
+		Long: `Generate makes up a cohort of any size by a documented model. The model comes first
+(so far there is one, cardiac), then its flags: --rows N and --out DIR, and --sites,
+--seed and --format where the defaults will not do.`,
 		Example: `  consilium datasets generate cardiac --rows 100000 --sites 5 --out cohort`,
 	}
 	cmd.AddCommand(newGenerateCardiacCommand())

@@ -57,7 +57,42 @@ record leaving its hospital in readable form.
 		newRekeyCommand(), newDepositCommand(), newRefreshCommand(), newWithdrawCommand(),
 		newVerifyCommand(), newVersionCommand(),
 	)
+	for _, cmd := range root.Commands() {
+		explainGroups(cmd)
+	}
 	return root
+}
+
+// explainGroups lets commands that only lead to others say which these are, whatever
+// stands in their place.
+func explainGroups(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		explainGroups(sub)
+	}
+	if !cmd.HasSubCommands() || cmd.Runnable() {
+		return
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+	explained := func(problem string) error {
+		return fmt.Errorf("%s: %s is followed by %s and then by flags, for example: %s", problem, cmd.CommandPath(), strings.Join(names, " or "), example)
+	}
+	cmd.DisableFlagsInUseLine = true
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if c != cmd {
+			return err
+		}
+		return explained(err.Error())
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return explained(fmt.Sprintf("there is no %q", args[0]))
+	}
 }
 
 func newVersionCommand() *cobra.Command {
