@@ -32,10 +32,11 @@ import (
 //
 // In the order of the risk sets log S and the Greenwood sum are prefix sums of
 // public numbers times the events (see risk.go), exact to 2^-52 and 2^-60, so that
-// beside the sort there is next to nothing to compute: 63 rounds for few rows and
-// 360 for 100,000, nearly all of them the sort's, 110 bytes a row and party; each
-// group of `by` adds 30 rounds and 87 bytes a row. A whole curve takes about 110
-// bytes a row and group more.
+// beside the sort there is next to nothing to compute: 70 rounds for few rows and
+// 200 for 100,000, nearly all of them the sort's, 110 bytes a row and party; each
+// group of `by` adds 30 rounds and 87 bytes a row, and a sort by one bit where memory
+// does not hold all rows. A whole curve takes about 110 bytes a row and group more.
+// Beside the sorts memory holds one chunk of rows at a time.
 type KaplanMeier struct{}
 
 // Name implements Analysis.

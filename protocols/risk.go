@@ -22,6 +22,9 @@ import (
 // the other. Likewise d/(n(n-d)) is the sum of 1/(m(m-1)) over m from n-d+1 to n,
 // and S d/n that of the steps of S. What a formula needs of n is then a public
 // number.
+//
+// Rows are worked on chunk by chunk: prefix sums, and sums over a time that goes on in
+// the next chunk, pass from one to the next.
 
 // riskRows are rows in the order of the risk sets. Several blocks may have as many rows
 // each: the same rows, of which each block has those of one group in the order of the
@@ -90,9 +93,9 @@ func (r *riskRows) block(g int) *riskRows {
 
 // split returns a block for each of several disjoint groups, given as flags 0 or 1, of
 // rows in one block: the first carried columns are the flags, the others go along. In
-// each block the rows of other groups lie behind and have 0 in every column. For each
-// group of rows of one chunk 7 rounds, 5 elements a row, and about 3 for each column; of
-// more, the costs of SortChunked with a key of one bit.
+// each block the rows of other groups lie behind and have 0 in every column. Of rows that
+// memory holds it takes for each group 7 rounds, 5 elements a row, and about 3 for each
+// column; of more, see CompactChunked.
 func (r *riskRows) split(s *mpc.Session, groups int) *riskRows {
 	out := &riskRows{carried: r.carried - groups, width: r.width}
 	columns := []int{riskKey, riskEvent}
@@ -106,28 +109,17 @@ func (r *riskRows) split(s *mpc.Session, groups int) *riskRows {
 }
 
 // group returns columns of the rows that a flag marks, in their order, and behind them
-// zeros. There may be one more column.
+// zeros.
 func group(s *mpc.Session, rows *rss.Chunked, flag int, columns []int) *rss.Chunked {
 	k := len(columns)
-	// own returns the flag and columns of its rows.
-	own := func(s *mpc.Session, i int) (rss.Vec, []rss.Vec) {
-		all := rows.Get(s, i, append([]int{flag}, columns...)...)
-		return all[0], inParts(s, rss.Mul(s, rss.Repeat(s, all[0], k), rss.Concat(s, all[1:]...)), k)
-	}
-	if rows.Chunks() == 1 {
-		out := rows.Like(s, k, 0)
-		flag, all := own(s.Step("own"), 0)
-		out.Put(s, 0, rss.Compact(s.Step("compact"), flag, all...))
-		return out
-	}
-	// A sort by one bit is stable.
-	apart := rows.Like(s, k+1, 0)
-	defer apart.Close()
+	own := rows.Like(s, k+1, 0)
+	defer own.Close()
 	for i := range rows.Chunks() {
-		flag, all := own(s.Step("own", i), i)
-		apart.Put(s, i, append(all, flag))
+		x := rows.Get(s, i, append([]int{flag}, columns...)...)
+		marked := rss.Mul(s.Step("own", i), rss.Repeat(s, x[0], k), rss.Concat(s, x[1:]...))
+		own.Put(s, i, append(inParts(s, marked, k), x[0]))
 	}
-	return rss.SortChunked(s.Step("compact"), apart, rss.ChunkedKey{Column: k, Bits: 1, Descending: true})
+	return rss.CompactChunked(s.Step("compact"), own)
 }
 
 // riskPart tells which rows are worked on at once: one chunk of a block, or several

@@ -84,22 +84,28 @@ func (t *Chunked) keyed(s *mpc.Session, keys []ChunkedKey) bool {
 
 // sortLoaded sorts rows that fit memory.
 func sortLoaded(s *mpc.Session, rows *Chunked, keys []ChunkedKey, fill *Filler) {
-	columns := make([]Vec, rows.narrow)
+	columns := rows.loaded(s)
+	var by []Key
+	for _, k := range keys {
+		by = append(by, k.on(columns))
+	}
+	p := SortPermutation(s.Step("order"), by...)
+	fill.Append(s, Permute(s.Step("move"), p, columns...)...)
+}
+
+// loaded returns the narrow columns of all rows.
+func (t *Chunked) loaded(s *mpc.Session) []Vec {
+	columns := make([]Vec, t.narrow)
 	for j := range columns {
-		parts := make([]Vec, rows.Chunks())
+		parts := make([]Vec, t.Chunks())
 		for i := range parts {
-			parts[i] = rows.column(s, i, j)
+			parts[i] = t.column(s, i, j)
 		}
 		if columns[j] = parts[0]; len(parts) > 1 {
 			columns[j] = Concat(s, parts...)
 		}
 	}
-	var by []Key
-	for _, k := range keys {
-		by = append(by, k.on(columns))
-	}
-	_, sorted := Sort(s, by, columns...)
-	fill.Append(s, sorted...)
+	return columns
 }
 
 const (
