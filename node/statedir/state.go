@@ -1,6 +1,7 @@
 package statedir
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -63,7 +64,10 @@ func Replace(dir string, next, now []byte) (broken, err error) {
 	if err = job.WriteFile(path, next, 0o600); err == nil {
 		return nil, nil
 	}
-	// The rename may have happened.
+	// The rename may have happened; if not, as on a disk that is full, all is as before.
+	if there, gone := os.ReadFile(path); gone == nil && bytes.Equal(there, now) {
+		return nil, err
+	}
 	if back := job.WriteFile(path, now, 0o600); back != nil {
 		broken = fmt.Errorf("which state is on disk is not known: %w; mend the disk and start again", errors.Join(err, back))
 	}
