@@ -692,6 +692,36 @@ func TestCoxMinCount(t *testing.T) {
 	}
 }
 
+// TestCoxMinCountChunks: a stratum counts as a whole, also one that goes on in another
+// chunk.
+func TestCoxMinCountChunks(t *testing.T) {
+	leakFree(t)
+	center := slices.Index(coxHeader, "center")
+	for _, c := range []struct {
+		greatest, least, minCount int // rows of two strata; 70 are between
+		want                      string
+	}{
+		{75, 5, 6, statusSuppressed},
+		{75, 5, 5, statusOK},
+		{75, 0, 12, statusOK}, // 64 in a chunk and 11 in the next
+	} {
+		lines := randomCox(rand.New(rand.NewPCG(5, 5)), c.greatest+70+c.least, coxShape{scale: 30, stages: 3, grid: 5, effect: 0.5})
+		for i, line := range lines {
+			switch line[center] = "2"; {
+			case i < c.greatest:
+				line[center] = "7"
+			case i < c.greatest+c.least:
+				line[center] = "-1"
+			}
+		}
+		tr := coxStudy(t, c.minCount, lines).trial(ask{"trial", "cox", "", `{"time":"time","event":"status = 'dead'","covariates":["age"],"strata":"center"}`})
+		tr.chunkRows = 64
+		if got := tr.succeed(); got.Status != c.want {
+			t.Errorf("%+v: status %q", c, got.Status)
+		}
+	}
+}
+
 func TestCoxPlanRefuses(t *testing.T) {
 	s := coxStudy(t, 0, nil)
 	for args, want := range map[string]string{
