@@ -14,24 +14,29 @@ import (
 // integers below 2^62, one element each.
 type auc struct{ won, pairs rss.Vec128 }
 
-// aucOf takes scores of less than 2^bits in magnitude, bits at most 60, of which
-// those of rows that are no members do not matter. positive holds 1 for positive
-// rows, which are members, and else 0. Costs of averageRanks for keys of bits + 2
-// bits, and beyond that 5 rounds and 8 bytes a row.
+// aucOf takes one column of scores, of less than 2^bits in magnitude, bits at most 60,
+// of which those of rows that are no members do not matter; and the rows that they are
+// of, in which a vector tells who is positive. Costs of newRanked for keys of bits + 2
+// bits, for each chunk 1 round and 8 bytes a row, and those of newAUC.
 //
 // Scores are compared as they are: rounding them before would make ties.
-func aucOf(s *mpc.Session, score rss.Vec, bits int, positive, member rss.Vec) auc {
-	score = rss.Mul(s.Step("members"), score, member)
-	key := rankKey(s, score, member, -1<<bits, 1<<bits)
-	return aucOfRanks(s.Step("auc"), averageRanks(s.Step("ranks"), key, member), positive, member)
+func aucOf(s *mpc.Session, scores *rss.Chunked, bits int, rows *Sampled, positive string) auc {
+	low, high := int64(-1)<<bits, int64(1)<<bits
+	r := newRanked(s.Step("ranks"), scores, keyBits(low, high), func(s *mpc.Session, i int) (key, group, member rss.Vec) {
+		of := rows.chunk(s, i, positive)
+		score := rss.Mul(s.Step("members"), scores.Get(s, i)[0], of.Member)
+		return rankKey(s, score, of.Member, low, high).Column, of.Value[positive], of.Member
+	})
+	defer r.close()
+	return newAUC(s.Step("auc"), r)
 }
 
-// aucOfRanks takes the scores' averageRanks.
-func aucOfRanks(s *mpc.Session, ranks, positive, member rss.Vec) auc {
-	p := rss.Sum(s, positive)
-	n := rss.Sub(s, rss.Sum(s, member), p)
-	won := pairsWon(s.Step("won"), ranks, positive)
-	both := rss.Lift(s.Step("lift"), rss.Concat(s, won, rss.Mul(s.Step("pairs"), p, n)))
+// newAUC takes rows in the order of their scores, of which the positive ones are the
+// group. Costs of ranked.pairsWon, and beyond that 3 rounds.
+func newAUC(s *mpc.Session, r *ranked) auc {
+	won := r.pairsWon(s.Step("won"))
+	pairs := rss.Mul(s.Step("pairs"), r.group, rss.Sub(s, r.members, r.group))
+	both := rss.Lift(s.Step("lift"), rss.Concat(s, won, pairs))
 	return auc{rss.Slice(s, both, 0, 1), rss.Slice(s, both, 1, 2)}
 }
 

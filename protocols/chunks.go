@@ -24,12 +24,3 @@ func plus[V ring.Vector[V]](s *mpc.Session, sum, x rss.Share[V]) rss.Share[V] {
 	}
 	return rss.Add(s, sum, x)
 }
-
-// gathered returns a column of all chunks.
-func gathered(s *mpc.Session, rows *rss.Chunked, column int) rss.Vec {
-	var parts []rss.Vec
-	for i := range rows.Chunks() {
-		parts = append(parts, rows.Get(s, i, column)...)
-	}
-	return rss.Concat(s, parts...)
-}

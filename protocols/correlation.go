@@ -9,6 +9,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -90,7 +91,7 @@ func (Correlation) Compute(s *mpc.Session, plan *Plan, in Inputs) Outputs {
 		sums := c.of(s, in.Sums)
 		n, totals, products = sums.count(), sums.totals(), sums.products()
 	} else {
-		n, totals, products = c.ranked(s.Step("ranks"), in.Rows[rankedRows].whole(s))
+		n, totals, products = c.ranked(s.Step("ranks"), in.Rows[rankedRows])
 		width = 4 * (log2(c.rows) + 1)
 	}
 	r, constant := correlated(s, centred(s.Step("centred"), n, totals, products), p, width)
@@ -113,19 +114,51 @@ func fewer(s *mpc.Session, rows rss.Vec, k int64) rss.Vec {
 // ranked returns what the sites' sums are for Pearson's correlation, for the doubled
 // average ranks of all columns. Ranks of n rows sum up to n (n+1) when doubled,
 // whatever ties there are.
-func (c correlating) ranked(s *mpc.Session, rows *Rows) (n, totals, products rss.Vec128) {
-	ranks := make([]rss.Vec128, len(c.terms))
-	for i, t := range c.terms {
-		r := averageRanks(s.Step("column", i), columnKey(s, t.column, rows), rows.Member)
-		ranks[i] = rss.Lift(s.Step("lift", i), r)
+func (c correlating) ranked(s *mpc.Session, rows *Sampled) (n, totals, products rss.Vec128) {
+	p := len(c.terms)
+	ranks, members := c.rankEach(s, rows)
+	defer ranks.Close()
+	both := withSquares(p)
+	products = rss.Zero[ring.Vec128](len(both))
+	for i := range ranks.Chunks() {
+		s := s.Step("products", i)
+		wide := inParts(s, rss.Lift(s.Step("lift"), rss.Concat(s, ranks.Get(s, i)...)), p)
+		var x, y []rss.Vec128
+		for _, ij := range both {
+			x, y = append(x, wide[ij[0]]), append(y, wide[ij[1]])
+		}
+		products = rss.Add(s, products, rss.Dots(s.Step("sums"), x, y))
 	}
-	n = rss.Lift(s.Step("lift n"), rss.Sum(s, rows.Member))
+	n = rss.Lift(s.Step("lift n"), members)
 	total := rss.Mul(s.Step("total"), n, rss.AddConst(s, n, 1))
-	sums := make([]rss.Vec128, 0, len(c.terms))
-	for k, ij := range withSquares(len(c.terms)) {
-		sums = append(sums, rss.Dot(s.Step("product", k), ranks[ij[0]], ranks[ij[1]]))
+	// Rows that are no members are equals in all columns, with the doubled rank all + n + 1.
+	all := int64(rows.Rows())
+	rank := rss.AddConst(s, n, all+1)
+	strangers := rss.Mul(s.Step("strangers"), rss.Mul(s.Step("rank"), rank, rank), rss.AddConst(s, rss.Neg(s, n), all))
+	return n, rss.Repeat(s, total, p), rss.Sub(s, products, rss.Repeat(s, strangers, len(both)))
+}
+
+// rankEach returns the averageRanks of all columns and how many rows are members. Each
+// column is sorted in turn, the others and the ranks that there are go with it.
+func (c correlating) rankEach(s *mpc.Session, rows *Sampled) (ranks *rss.Chunked, members rss.Vec) {
+	members = rss.Zero[ring.Vec64](1)
+	ranks = rows.Like(s, len(c.terms), 0)
+	for i := range rows.Chunks() {
+		of := rows.chunk(s, i)
+		var keys []rss.Vec
+		for _, t := range c.terms {
+			keys = append(keys, columnKey(s, t.column, of).Column)
+		}
+		ranks.Put(s, i, keys)
+		members = rss.Add(s, members, rss.Sum(s, of.Member))
 	}
-	return n, rss.Repeat(s, total, len(c.terms)), rss.Concat(s, sums...)
+	for j, t := range c.terms {
+		low, high := t.column.Codes()
+		next := averageRanks(s.Step("column", j), ranks, len(c.terms), keyBits(low, high))
+		ranks.Close()
+		ranks = next
+	}
+	return ranks, members
 }
 
 // Finish implements Analysis.

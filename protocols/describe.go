@@ -162,8 +162,9 @@ func (Describe) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 		if len(in.Rows) == 0 {
 			continue // sums tell no quartiles
 		}
-		sorted := sortedColumn(s.Step("sort", i), in.Rows[quartilesOf(i)].whole(s), d.by, c)
+		sorted := sortedColumn(s.Step("sort", i), in.Rows[quartilesOf(i)], d.by, c)
 		values[quartilesOf(i)] = quartiles(s.Step("quartiles", i), sorted, n, d.quarters)
+		sorted.rows.Close()
 	}
 	return Outputs{Values: values, Rows: rss.Sum(s, rows), Counts: rss.Concat(s, counts...)}
 }

@@ -43,8 +43,10 @@ func TestQuartiles(t *testing.T) {
 		{Name: "x", Type: job.Integer, Min: "-800000000000000000", Max: "999999999999999999"},
 	} {
 		low, high := column.Codes()
+		spills := []*rss.Spill{newSpill(t, rss.ChunkRows), newSpill(t, 64)}
 		rapid.Check(t, func(t *rapid.T) {
-			n := rapid.IntRange(1, 40).Draw(t, "n")
+			spill := rapid.SampledFrom(spills).Draw(t, "spill")
+			n := rapid.SampledFrom([]int{rapid.IntRange(1, 40).Draw(t, "n"), 129, 150}).Draw(t, "rows")
 			rows := map[string][]int64{"x": make([]int64, n), "grade": make([]int64, n)}
 			member := make([]int64, n)
 			groups := make([][]int64, 3)
@@ -73,8 +75,11 @@ func TestQuartiles(t *testing.T) {
 				}
 			}
 			got := threeParties128(t, func(s *mpc.Session) rss.Vec128 {
-				in := &Rows{N: n, Value: map[string]rss.Vec{"x": shared(s, rows["x"]), "grade": shared(s, rows["grade"])}, Member: shared(s, member)}
+				in := NewSampled(s, spill, n, Sample{"rows", columnVectors("x", "grade")})
+				in.Fill().Append(s, shared(s, rows["x"]), shared(s, rows["grade"]), shared(s, member))
+				defer in.Close()
 				sorted := sortedColumn(s.Step("sort"), in, []factor{{column: &grades, levels: []int64{-1, 0, 1}}}, column)
+				defer sorted.rows.Close()
 				return quartiles(s.Step("quartiles"), sorted, shared(s, sizes), quarters)
 			})
 			if !slices.EqualFunc(got, want, func(x, y *big.Int) bool { return x.Cmp(y) == 0 }) {
@@ -84,9 +89,28 @@ func TestQuartiles(t *testing.T) {
 	}
 }
 
-// TestPick looks up places in columns of many lengths, by either way.
+// TestPick looks up places in columns of many lengths, in one chunk and in several, by
+// either way.
 func TestPick(t *testing.T) {
-	for _, c := range []struct{ n, places int }{{1, 1}, {2, 2}, {3, 3}, {64, 9}, {65, 9}, {1000, 20}, {30, mostUnits + 1}} {
+	spills := map[int]*rss.Spill{}
+	for _, chunk := range []int{rss.ChunkRows, 64, 192} {
+		spills[chunk] = newSpill(t, chunk)
+	}
+	for _, c := range []struct{ n, places, chunk int }{
+		{1, 1, 64},
+		{2, 2, 64},
+		{3, 3, 64},
+		{64, 9, 64},
+		{65, 9, 64},
+		{65, 9, 192},
+		{30, mostUnits + 1, 64},
+		{1000, 20, rss.ChunkRows},
+		{1000, 20, 64},
+		{1000, 20, 192},
+		{10_000, 9, 64},
+		{193, mostUnits + 1, 64},
+		{400, mostUnits + 1, 192},
+	} {
 		column, places, want := make([]int64, c.n), make([]int64, c.places), make([]int64, c.places)
 		for i := range column {
 			column[i] = int64(i*i) - 1<<61
@@ -95,23 +119,35 @@ func TestPick(t *testing.T) {
 			places[i] = int64((i*i + c.n - 1) % c.n)
 			want[i] = column[places[i]]
 		}
-		got, _ := threeParties(t, func(s *mpc.Session) rss.Vec { return pick(s, shared(s, column), shared(s, places)) })
+		got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
+			rows := chunked(s, spills[c.chunk], rowNumbers(s, c.n), shared(s, column))
+			defer rows.Close()
+			return pick(s, rows, 1, shared(s, places))
+		})
 		if !slices.Equal(got, want) {
-			t.Errorf("%d places of %d rows: got %v, want %v", c.places, c.n, got, want)
+			t.Errorf("%d places of %d rows in chunks of %d: got %v, want %v", c.places, c.n, c.chunk, got, want)
 		}
 	}
 }
 
 // TestPickCosts fixes what the comments say.
 func TestPickCosts(t *testing.T) {
-	cost := func(n int) (rounds, bytes int) {
-		x := rss.Zero[ring.Vec64](n)
-		return costOf(t, func(s *mpc.Session) rss.Vec { return pick(s, x, rss.Zero[ring.Vec64](1)) })
+	cost := func(n, chunk int) (rounds, bytes int) {
+		spill := newSpill(t, chunk)
+		return costOf(t, func(s *mpc.Session) rss.Vec {
+			rows := chunked(s, spill, rss.Zero[ring.Vec64](n))
+			defer rows.Close()
+			return pick(s, rows, 0, rss.Zero[ring.Vec64](1))
+		})
 	}
-	rounds, _ := cost(25)
-	_, bytes := cost(1_000_000)
-	if rounds != 11 || bytes>>10 != 27 {
-		t.Errorf("a pick costs %d rounds and %d KB, the comment says 11 and 27", rounds, bytes>>10)
+	few, _ := cost(25, 64)
+	one, _ := cost(150, 192)
+	three, _ := cost(150, 64)
+	_, bytes := cost(1_000_000, 1<<20)
+	_, more := cost(1_000_000, 1<<19)
+	if few != 11 || three-one != 2 || bytes>>10 != 27 || (more-bytes)>>10 != 8 {
+		t.Errorf("a pick costs %d rounds, %d more for 3 chunks, %d KB and %d KB for another chunk, the comment says 11, 2, 27 and 8",
+			few, three-one, bytes>>10, (more-bytes)>>10)
 	}
 }
 

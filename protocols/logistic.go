@@ -87,8 +87,7 @@ func (Logistic) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	scores := rows.Like(s, 1, 0)
 	defer scores.Close()
 	deviance := of.deviance(s.Step("deviance"), f, scores)
-	all := rows.whole(s)
-	curve := aucOf(s.Step("auc"), gathered(s, scores, 0), m.scoreBits(), all.Value[outcomeVector], all.Member)
+	curve := aucOf(s.Step("auc"), scores, m.scoreBits(), rows, outcomeVector)
 
 	coef, errors := x.estimates(s.Step("estimates"), f, f.size, shifts...)
 	n, events := x.members, of.events

@@ -8,6 +8,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -92,17 +93,17 @@ func (r *rankedGroups) vectors() []job.Vector {
 
 // Compute implements Analysis.
 func (MannWhitney) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	r, rows := p.Detail.(*rankedGroups), in.Rows[rankedRows].whole(s)
-	n := rss.Sum(s, rows.Member)
-	sizes := r.sizes(s, rows, n)
+	r, rows := p.Detail.(*rankedGroups), in.Rows[rankedRows]
+	sizes := r.sizes(s, rows)
 	present := rss.AddConst(s, rss.Neg(s, rss.ToArith(s.Step("present"), rss.EqualPublic(s.Step("empty"), sizes, 0, countBits))), 1)
 	levels := rss.Sum(s, present)
 	few := negatives(s.Step("few"), rss.AddConst(s, levels, -2), rss.AddConst(s, levels, -3))
 
-	ranks := averageRanks(s.Step("ranks"), columnKey(s, r.value, rows), rows.Member)
-	first := r.firstLevel(s.Step("first"), rows, present)
-	pairs := pairsWon(s.Step("pairs"), ranks, first)
-	distance, constant := r.distance(s.Step("distance"), ranks, pairs, n, rss.Sum(s, first))
+	order := r.inOrder(s.Step("ranks"), rows, r.firstLevel(s.Step("first"), present))
+	defer order.close()
+	n := order.members
+	pairs, cubes := order.pairsAndCubes(s.Step("pairs"))
+	distance, constant := r.distance(s.Step("distance"), order, pairs, cubes)
 
 	wide := elements(s, rss.Lift(s.Step("lift"), rss.Concat(s, pairs, n)))
 	return Outputs{
@@ -122,51 +123,84 @@ func (MannWhitney) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 }
 
 // sizes returns the number of rows of every level. Local.
-func (r *rankedGroups) sizes(s *mpc.Session, rows *Rows, n rss.Vec) rss.Vec {
-	var sizes []rss.Vec
-	rest := n
-	for i := range len(r.group.levels) - 1 {
-		size := rss.Sum(s, rows.Value[levelName(i)])
-		sizes, rest = append(sizes, size), rss.Sub(s, rest, size)
+func (r *rankedGroups) sizes(s *mpc.Session, rows *Sampled) rss.Vec {
+	k := len(r.group.levels)
+	sizes := rss.Zero[ring.Vec64](k)
+	for i := range rows.Chunks() {
+		var own []rss.Vec
+		of := rows.chunk(s, i)
+		rest := rss.Sum(s, of.Member)
+		for level := range k - 1 {
+			size := rss.Sum(s, of.Value[levelName(level)])
+			own, rest = append(own, size), rss.Sub(s, rest, size)
+		}
+		sizes = rss.Add(s, sizes, rss.Concat(s, append(own, rest)...))
 	}
-	return rss.Concat(s, append(sizes, rest)...)
+	return sizes
 }
 
-// firstLevel returns who is of the first level that is present, if this is not the
-// last one.
-func (r *rankedGroups) firstLevel(s *mpc.Session, rows *Rows, present rss.Vec) rss.Vec {
+// firstLevel returns which of the levels but the last is the first that is present.
+func (r *rankedGroups) firstLevel(s *mpc.Session, present rss.Vec) rss.Vec {
 	k := len(r.group.levels) - 1
 	if k == 1 {
-		return rows.Value[levelName(0)]
+		return rss.Public(s, ring.Vec64{1})
 	}
 	one := rss.ToArith(s.Step("arith"), rss.EqualPublic(s.Step("one"), rss.PrefixSum(s, present), 1, countBits))
-	first := rss.Mul(s.Step("first"), one, present)
-	var members []rss.Vec
-	for i := range k {
-		members = append(members, rows.Value[levelName(i)])
-	}
-	return rss.MatMul(s.Step("members"), rss.Slice(s, first, 0, k), rss.Concat(s, members...), 1, k, rows.N)
+	return rss.Slice(s, rss.Mul(s.Step("first"), one, present), 0, k)
 }
 
-// distance returns z^2, for twice U, n and n1, and whether no values differ, so
-// that it does not exist. With d = 2 (U - n1 n2 / 2) -+ 1, doubled ranks R and
+// inOrder ranks the values. The group is who is of that first level.
+func (r *rankedGroups) inOrder(s *mpc.Session, rows *Sampled, first rss.Vec) *ranked {
+	low, high := r.value.Codes()
+	return newRanked(s, rows.Chunked, keyBits(low, high), func(s *mpc.Session, i int) (key, group, member rss.Vec) {
+		of := rows.chunk(s, i)
+		group = of.Value[levelName(0)]
+		if k := first.Len(); k > 1 {
+			var levels []rss.Vec
+			for level := range k {
+				levels = append(levels, of.Value[levelName(level)])
+			}
+			group = rss.MatMul(s.Step("group"), first, rss.Concat(s, levels...), 1, k, of.N)
+		}
+		return columnKey(s, r.value, of).Column, group, of.Member
+	})
+}
+
+// pairsAndCubes returns pairsWon, and the sum of the cubes of the sizes of all runs of
+// equal values, that of rows which are no members included.
+func (r *ranked) pairsAndCubes(s *mpc.Session) (pairs rss.Vec, cubes rss.Vec128) {
+	sum := rss.Zero[ring.Vec64](1)
+	cubes = rss.Zero[ring.Vec128](1)
+	r.eachRun(s.Step("runs"), func(s *mpc.Session, rows, group extent) {
+		sum = rss.Add(s, sum, rankSum(s.Step("ranks"), rows, group))
+		size := rss.Lift(s.Step("sizes"), rows.size(s))
+		square := rss.Mul(s.Step("squares"), size, size)
+		cubes = rss.Add(s, cubes, rss.Dot(s.Step("cubes"), square, size))
+	})
+	return rss.Sub(s, sum, r.leastSum(s.Step("least"))), cubes
+}
+
+// distance returns z^2, for twice U and pairsAndCubes' sum of t^3, and whether no
+// values differ, so that it does not exist. With d = 2 (U - n1 n2 / 2) -+ 1 and
 //
-//	v = sum of R^2 - n (n + 1)^2 = (n^3 - n - sum of (t^3 - t)) / 3
+//	v = n^3 - n - sum of (t^3 - t) = n^3 - sum of t^3
 //
-// it is d^2 n (n - 1) / (n1 n2 v).
-func (r *rankedGroups) distance(s *mpc.Session, ranks, pairs, n, n1 rss.Vec) (rss.Float, rss.Vec) {
-	wide := rss.Lift(s.Step("ranks"), ranks)
-	squares := rss.Dot(s.Step("squares"), wide, wide)
+// it is 3 d^2 n (n - 1) / (n1 n2 v).
+func (r *rankedGroups) distance(s *mpc.Session, order *ranked, pairs rss.Vec, cubes rss.Vec128) (rss.Float, rss.Vec) {
+	n, n1 := order.members, order.group
+	strangers := rss.AddConst(s, rss.Neg(s, n), int64(order.rows.Rows()))
 	products := elements(s, rss.Mul(s.Step("products"), rss.Concat(s, n1, n), rss.Concat(s, rss.Sub(s, n, n1), n)))
 	both, square := products[0], products[1] // n1 n2, n^2
 
 	d := r.deviation(s.Step("deviation"), rss.Sub(s, pairs, both))
-	lifted := elements(s, rss.Lift(s.Step("lift"), rss.Concat(s, d, both, rss.Sub(s, square, n), n, rss.Add(s, square, rss.Scale(s, n, 2)))))
-	least := rss.Add(s, rss.Mul(s.Step("least"), lifted[3], lifted[4]), lifted[3])
-	v := rss.Sub(s, squares, least)
+	lifted := rss.Lift(s.Step("lift"), rss.Concat(s, d, both, rss.Sub(s, square, n), n, strangers))
+	sizes := rss.Slice(s, lifted, 3, 5)
+	own := elements(s, rss.Mul(s.Step("cubes"), rss.Mul(s.Step("squares"), sizes, sizes), sizes))
+	v := rss.Sub(s, rss.Add(s, own[0], own[1]), cubes)
 	constant := rss.ToArith(s.Step("constant"), rss.EqualPublic(s.Step("flat"), v, 0, 3*r.size+3))
 
-	numbers := rss.Concat(s, lifted[0], lifted[1], lifted[0], v, lifted[2])
+	of := elements(s, lifted)
+	numbers := rss.Concat(s, of[0], of[1], of[0], v, rss.Scale(s, of[2], 3))
 	f := rss.Normalise128(s.Step("normalise"), rss.NewFixed128(s, numbers, 0, 3*r.size+2))
 	f = rss.ConcatFloats(s,
 		f.Slice(s, 0, 2).Mul(s.Step("first"), f.Slice(s, 2, 4)), // d^2 and n1 n2 v

@@ -36,6 +36,13 @@ func shownQuarters(rules job.Disclosure) []int {
 // quarterFields are the names of the quarters' fields.
 var quarterFields = [...]string{"min", "q25", "median", "q75", "max"}
 
+// ordered are the values of a column in the order of sortedColumn.
+type ordered struct {
+	rows   *rss.Chunked
+	column int   // of rows: the values less the least that there can be
+	least  int64 // what that is
+}
+
 // quartiles returns for each quarter k the quantiles at k/4 (0: the minimum, 2: the
 // median, 4: the maximum) of a column in each of several groups: quarter by quarter,
 // and of each the groups. The groups' rows, of the secret sizes, lie one after the
@@ -47,7 +54,7 @@ var quarterFields = [...]string{"min", "q25", "median", "q75", "max"}
 // packages", The American Statistician 50, 1996, R's default: with h = (n - 1) k/4
 // and the rows counted from 0, x_j + (h - j) (x_j+1 - x_j), where j = floor(h). 14
 // rounds and the costs of pick for two places a quantile.
-func quartiles(s *mpc.Session, sorted, sizes rss.Vec, quarters []int) rss.Vec128 {
+func quartiles(s *mpc.Session, sorted *ordered, sizes rss.Vec, quarters []int) rss.Vec128 {
 	first := rss.Sub(s, rss.PrefixSum(s, sizes), sizes)
 	last := rss.AddConst(s, sizes, -1)
 	var hs []rss.Vec
@@ -62,7 +69,7 @@ func quartiles(s *mpc.Session, sorted, sizes rss.Vec, quarters []int) rss.Vec128
 	// Where the rest is 0 the upper neighbour may be of another group, or of none.
 	lower := rss.Add(s, rss.Repeat(s, first, len(quarters)), j)
 	places := rss.Concat(s, lower, rss.AddConst(s, lower, 1))
-	picked := pick(s.Step("pick"), sorted, places)
+	picked := rss.AddConst(s, pick(s.Step("pick"), sorted.rows, sorted.column, places), sorted.least)
 	some := rss.ToArith(s.Step("some"), rss.Not(s, rss.EqualPublic(s.Step("none"), sizes, 0, countBits)))
 	wide := rss.Lift(s.Step("lift"), rss.Concat(s, picked, rest, rss.Repeat(s, some, len(quarters))))
 	part := func(i int) rss.Vec128 { return rss.Slice(s, wide, i*n, (i+1)*n) }
@@ -74,15 +81,30 @@ func quartiles(s *mpc.Session, sorted, sizes rss.Vec, quarters []int) rss.Vec128
 
 // sortedColumn returns a column of a sample, sorted within each of the groups that
 // the levels of other columns make, these in the order of a summary's cells, and
-// after them the rows that are no members. Costs of SortPermutation and Permute.
-func sortedColumn(s *mpc.Session, rows *Rows, by []factor, column *job.Column) rss.Vec {
-	var keys []rss.Key
+// after them the rows that are no members. Costs of rss.SortChunked. Its owner closes
+// the rows.
+func sortedColumn(s *mpc.Session, rows *Sampled, by []factor, column *job.Column) *ordered {
+	var columns []*job.Column
 	for _, f := range by {
-		keys = append(keys, columnKey(s, f.column, rows))
+		columns = append(columns, f.column)
 	}
-	keys = append(keys, columnKey(s, column, rows))
-	order := rss.SortPermutation(s.Step("order"), keys...)
-	return rss.Permute(s.Step("sorted"), order, rows.Value[column.Name])[0]
+	columns = append(columns, column)
+	var order []rss.ChunkedKey
+	for i, c := range columns {
+		order = append(order, rss.ChunkedKey{Column: i, Bits: keyBits(c.Codes())})
+	}
+	keys := rows.Like(s, len(columns), 0)
+	defer keys.Close()
+	for i := range rows.Chunks() {
+		of := rows.chunk(s, i)
+		var own []rss.Vec
+		for _, c := range columns {
+			own = append(own, columnKey(s, c, of).Column)
+		}
+		keys.Put(s, i, own)
+	}
+	least, _ := column.Codes()
+	return &ordered{rss.SortChunked(s.Step("order"), keys, order...), len(by), least}
 }
 
 // newQuartiles takes the quantiles of a column's shown quarters, in fourths of a

@@ -15,13 +15,16 @@ import (
 
 // rankKey is the key by which the members of a sample come first, in the order of
 // their values, and all other rows after them, as equals of each other. The values
-// lie from low to high, those of rows that are no members are 0. It has no more
-// bits than high - low + 1. Local.
+// lie from low to high, those of rows that are no members are 0. A member's key is
+// how far its value is above low; no key has more bits than high - low + 1. Local.
 func rankKey(s *mpc.Session, value, member rss.Vec, low, high int64) rss.Key {
 	above := high - low + 1 // the key of those that are no members
 	column := rss.Sub(s, value, rss.Scale(s, member, high+1))
-	return rss.Key{Column: rss.AddConst(s, column, above), Bits: bits.Len64(uint64(above))}
+	return rss.Key{Column: rss.AddConst(s, column, above), Bits: keyBits(low, high)}
 }
+
+// keyBits is how many bits the rankKey of such values has.
+func keyBits(low, high int64) int { return bits.Len64(uint64(high - low + 1)) }
 
 // columnKey is the rankKey of a column's codes in a sample.
 func columnKey(s *mpc.Session, c *job.Column, rows *Rows) rss.Key {
@@ -29,72 +32,82 @@ func columnKey(s *mpc.Session, c *job.Column, rows *Rows) rss.Key {
 	return rankKey(s, rows.Value[c.Name], rows.Member, low, high)
 }
 
-// averageRanks returns the doubled average rank of every member by a rankKey, and 0
-// for other rows, in the order of the rows. Costs of SortPermutation, Permute, Equal
-// and ToArith of the key, and beyond that 11 rounds and 82 bytes a row.
-//
-// Sorted rows of equal key lie together. The places where such runs start move to
-// the front, so that each run meets the next: one from place a to place b - 1,
-// counted from 0, has the ranks a + 1 to b, whose doubled mean is a + b + 1. How
-// much that is above the run before goes back to where the run starts, and prefix
-// sums carry it over the run.
-func averageRanks(s *mpc.Session, key rss.Key, member rss.Vec) rss.Vec {
-	order := rss.SortPermutation(s.Step("order"), key)
-	sorted := rss.Permute(s.Step("sorted"), order, key.Column)[0]
-	starts := runStarts(s.Step("runs"), sorted, key.Bits)
-
-	front := rss.CompactPermutation(s.Step("front"), starts)
-	places := rss.Permute(s.Step("places"), front, placesOf(s, starts))[0]
-	doubled := rss.AddConst(s, rss.Add(s, places, nextOf(s, places)), 1)
-	rises := rss.Unpermute(s.Step("back"), front, rss.Differences(s, doubled))[0]
-	// Behind the last run stands what belongs to none.
-	rises = rss.Mul(s.Step("rises"), rises, starts)
-
-	ranks := rss.Unpermute(s.Step("ranks"), order, rss.PrefixSum(s, rises))[0]
-	return rss.Mul(s.Step("members"), ranks, member)
+// ranked are the rows of a sample in the order of a rankKey. A flag goes with them:
+// who is of a group.
+type ranked struct {
+	rows           *rss.Chunked // keys and flags
+	bits           int          // of the keys
+	members, group rss.Vec      // how many there are
 }
 
-// runStarts returns 1 where a sorted row of that many bits differs from the one
-// before it, and in the first row, else 0.
-func runStarts(s *mpc.Session, sorted rss.Vec, width int) rss.Vec {
-	n := sorted.Len()
-	first := rss.Public(s, ring.Vec64{1})
-	if n == 1 {
-		return first
+// newRanked sorts rows by keys of that many bits, which chunk gives together with who
+// is of the group, and who a member; the group's rows are members. Like tells how
+// many rows there are. Costs of rss.SortChunked for two columns.
+func newRanked(s *mpc.Session, like *rss.Chunked, bits int, chunk func(s *mpc.Session, i int) (key, group, member rss.Vec)) *ranked {
+	rows := like.Like(s, 2, 0)
+	defer rows.Close()
+	r := &ranked{bits: bits, members: rss.Zero[ring.Vec64](1), group: rss.Zero[ring.Vec64](1)}
+	for i := range rows.Chunks() {
+		s := s.Step("keys", i)
+		key, group, member := chunk(s, i)
+		rows.Put(s, i, []rss.Vec{key, group})
+		r.members = rss.Add(s, r.members, rss.Sum(s, member))
+		r.group = rss.Add(s, r.group, rss.Sum(s, group))
 	}
-	same := rss.Equal(s.Step("same"), rss.Slice(s, sorted, 0, n-1), rss.Slice(s, sorted, 1, n), width)
-	return rss.Concat(s, first, rss.ToArith(s.Step("start"), rss.Not(s, same)))
+	r.rows = rss.SortChunked(s.Step("sort"), rows, rss.ChunkedKey{Column: 0, Bits: bits})
+	return r
 }
 
-// placesOf returns the row's number, from 0, where flag is 1, and how many rows
-// there are where it is 0. Local.
-func placesOf(s *mpc.Session, flag rss.Vec) rss.Vec {
-	n := flag.Len()
-	below := make(ring.Vec64, n)
-	for i := range below {
-		below[i] = uint64(i - n)
+// close ends them.
+func (r *ranked) close() { r.rows.Close() }
+
+// extent is what is counted before a run of rows, and through its last row.
+type extent struct{ from, to rss.Vec }
+
+// size returns how many the run has. Local.
+func (x extent) size(s *mpc.Session) rss.Vec { return rss.Sub(s, x.to, x.from) }
+
+// eachRun visits the runs of equal keys, each once: chunk by chunk from the last one
+// on, with as many runs as the chunk has rows, of which those that do not exist are
+// empty. It says how many rows there are before and through each, and how many of the
+// group. The rows that are no members are the last run. For each chunk costs of Equal
+// and ToArith of the key, and beyond that 6 rounds and 53 bytes a row.
+func (r *ranked) eachRun(s *mpc.Session, visit func(s *mpc.Session, rows, group extent)) {
+	left := r.group
+	after := []rss.Vec{rss.Public(s, ring.Vec64{uint64(r.rows.Rows())}), r.group}
+	for i := r.rows.Chunks() - 1; i >= 0; i-- {
+		s := s.Step("chunk", i)
+		lo, hi := r.rows.Bounds(i)
+		flag := r.rows.Get(s, i, 1)[0]
+		left = rss.Sub(s, left, rss.Sum(s, flag))
+		before := rss.Add(s, rss.Sub(s, rss.PrefixSum(s, flag), flag), rss.Repeat(s, left, hi-lo))
+		starts := chunkStarts(s.Step("starts"), r.rows, i, r.bits)
+		runs := newTiedRuns(s.Step("runs"), starts, after, []rss.Vec{placesFrom(s, lo, hi), before})
+		visit(s.Step("visit"), runs.extent(0), runs.extent(1))
+		after = runs.first(s)
 	}
-	return rss.AddConst(s, rss.MulPublic(s, flag, below), int64(n))
 }
 
-// nextOf returns for each row's place that of the next row, and for the last one
-// how many rows there are. Local.
-func nextOf(s *mpc.Session, places rss.Vec) rss.Vec {
-	n := places.Len()
-	end := rss.Public(s, ring.Vec64{uint64(n)})
-	if n == 1 {
-		return end
-	}
-	return rss.Concat(s, rss.Slice(s, places, 1, n), end)
+// pairsWon returns twice the number of pairs of a row of the group and a member
+// outside of it in which the former has the greater value, ties one half: the group's
+// rank sum less the least that it can be. Costs of eachRun, and beyond that 2 rounds
+// with one element, 1 of them for each chunk.
+func (r *ranked) pairsWon(s *mpc.Session) rss.Vec {
+	sum := rss.Zero[ring.Vec64](1)
+	r.eachRun(s.Step("runs"), func(s *mpc.Session, rows, group extent) {
+		sum = rss.Add(s, sum, rankSum(s, rows, group))
+	})
+	return rss.Sub(s, sum, r.leastSum(s.Step("least")))
 }
 
-// pairsWon returns twice the number of pairs of a row inside a group and a member
-// outside of it in which the former has the greater value, ties one half: the
-// group's rank sum less the least that it can be. ranks are those of averageRanks,
-// group holds 1 for the group's rows, which are members, and 0 for all others. 2
-// rounds, 2 elements.
-func pairsWon(s *mpc.Session, ranks, group rss.Vec) rss.Vec {
-	n := rss.Sum(s, group)
-	least := rss.Mul(s.Step("least"), n, rss.AddConst(s, n, 1)) // 2 (1 + … + n)
-	return rss.Sub(s, rss.Dot(s.Step("sum"), ranks, group), least)
+// rankSum returns the sum of the group's doubled ranks in some runs. Rows a + 1 to b,
+// counted from 1, have a + b + 1 each.
+func rankSum(s *mpc.Session, rows, group extent) rss.Vec {
+	doubled := rss.AddConst(s, rss.Add(s, rows.from, rows.to), 1)
+	return rss.Dot(s, doubled, group.size(s))
+}
+
+// leastSum is the group's rank sum when its values are the least: 2 (1 + … + n).
+func (r *ranked) leastSum(s *mpc.Session) rss.Vec {
+	return rss.Mul(s, r.group, rss.AddConst(s, r.group, 1))
 }

@@ -45,12 +45,37 @@ func openedOf[V ring.Vector[V]](t rapid.TB, f func(s *mpc.Session) rss.Share[V])
 // shared is a column that all parties know, as a share.
 func shared(s *mpc.Session, x []int64) rss.Vec { return rss.Public(s, ring.FromInt64(x)) }
 
+// chunked lays columns of shares out in chunks.
+func chunked(s *mpc.Session, spill *rss.Spill, columns ...rss.Vec) *rss.Chunked {
+	out := spill.New(s, columns[0].Len(), len(columns), 0)
+	out.Fill().Append(s, columns...)
+	return out
+}
+
+// unchunked are columns of chunks, one after the other.
+func unchunked(s *mpc.Session, rows *rss.Chunked, columns ...int) rss.Vec {
+	var out []rss.Vec
+	for _, j := range columns {
+		for i := range rows.Chunks() {
+			out = append(out, rows.Get(s, i, j)...)
+		}
+	}
+	return rss.Concat(s, out...)
+}
+
+// inChunks runs a test with rows in one chunk and in several of 64 rows.
+func inChunks(t *testing.T, test func(t *testing.T, spill *rss.Spill, most int)) {
+	for name, c := range map[string]struct{ chunk, most int }{"one chunk": {rss.ChunkRows, 30}, "chunks": {64, 150}} {
+		t.Run(name, func(t *testing.T) { test(t, newSpill(t, c.chunk), c.most) })
+	}
+}
+
 // ranking are rows with their values, some of them members; others have value 0.
 type ranking struct{ value, member []int64 }
 
-func drawRanking(low, high int64) *rapid.Generator[ranking] {
+func drawRanking(low, high int64, most int) *rapid.Generator[ranking] {
 	return rapid.Custom(func(t *rapid.T) ranking {
-		n := rapid.IntRange(1, 30).Draw(t, "n")
+		n := rapid.SampledFrom([]int{rapid.IntRange(1, most).Draw(t, "n"), most/64*64 + 1, most / 2}).Draw(t, "rows")
 		r := ranking{make([]int64, n), make([]int64, n)}
 		widest := rapid.SampledFrom([]int64{low, low + (high-low)/2, high}).Draw(t, "widest") // many ties, or few
 		for i := range n {
@@ -102,64 +127,101 @@ func (r ranking) won(group []int64) int64 {
 	return out
 }
 
-// TestAverageRanks compares with counting, over ranges of every width and sign.
+// TestAverageRanks compares with counting, over ranges of every width and sign, and
+// runs that go over borders of chunks.
 func TestAverageRanks(t *testing.T) {
-	for _, bounds := range [][2]int64{{0, 3}, {7, 7}, {-5, -2}, {39, 82}, {-1 << 61, 1<<62 - 1}} {
-		rapid.Check(t, func(t *rapid.T) {
-			low, high := bounds[0], bounds[1]
-			r := drawRanking(low, high).Draw(t, "rows")
-			got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
-				member := shared(s, r.member)
-				return averageRanks(s, rankKey(s, shared(s, r.value), member, low, high), member)
+	inChunks(t, func(t *testing.T, spill *rss.Spill, most int) {
+		for _, bounds := range [][2]int64{{0, 3}, {7, 7}, {-5, -2}, {39, 82}, {-1 << 61, 1<<62 - 1}} {
+			rapid.Check(t, func(t *rapid.T) {
+				low, high := bounds[0], bounds[1]
+				r := drawRanking(low, high, most).Draw(t, "rows")
+				n := len(r.value)
+				got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
+					key := rankKey(s, shared(s, r.value), shared(s, r.member), low, high)
+					rows := chunked(s, spill, key.Column, rowNumbers(s, n), shared(s, r.member))
+					defer rows.Close()
+					ranks := averageRanks(s, rows, 3, key.Bits)
+					defer ranks.Close()
+					return unchunked(s, ranks, 0, 1, 2)
+				})
+				want, strangers := r.doubledRanks(), int64(n+1)
+				for _, m := range r.member {
+					strangers += m
+				}
+				for k := range n {
+					row := got[k]
+					if got[n+k] != r.member[row] || got[n+k] == 1 && got[2*n+k] != want[row] || got[n+k] == 0 && got[2*n+k] != strangers {
+						t.Fatalf("%v within %v: row %d has %d, want %d or %d", r, bounds, row, got[2*n+k], want[row], strangers)
+					}
+				}
 			})
-			if want := r.doubledRanks(); !slices.Equal(got, want) {
-				t.Fatalf("%v within %v: got %v, want %v", r, bounds, got, want)
-			}
-		})
-	}
-}
-
-// TestAverageRanksOfMany has runs that go beyond one batch of comparisons.
-func TestAverageRanksOfMany(t *testing.T) {
-	const n = 1000
-	r := ranking{make([]int64, n), make([]int64, n)}
-	for i := range int64(n) {
-		if r.member[i] = min(1, i%7); r.member[i] == 1 {
-			r.value[i] = i * i % 97
 		}
-	}
-	got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
-		member := shared(s, r.member)
-		return averageRanks(s, rankKey(s, shared(s, r.value), member, 0, 96), member)
 	})
-	if !slices.Equal(got, r.doubledRanks()) {
-		t.Error("the ranks of 1,000 rows are wrong")
-	}
 }
 
 // TestAUC compares with a look at every pair; scores of rows that are no members,
 // which are anything, do not matter.
 func TestAUC(t *testing.T) {
 	const width = 60
-	rapid.Check(t, func(t *rapid.T) {
-		r := drawRanking(-1<<width+1, 1<<width-1).Draw(t, "rows")
-		score, positive := slices.Clone(r.value), make([]int64, len(r.value))
-		p, n := int64(0), int64(0)
-		for i := range positive {
-			if r.member[i] == 0 {
-				score[i] = rapid.Int64().Draw(t, "anything")
-				continue
+	inChunks(t, func(t *testing.T, spill *rss.Spill, most int) {
+		rapid.Check(t, func(t *rapid.T) {
+			r := drawRanking(-1<<width+1, 1<<width-1, most).Draw(t, "rows")
+			score, positive := slices.Clone(r.value), make([]int64, len(r.value))
+			p, n := int64(0), int64(0)
+			for i := range positive {
+				if r.member[i] == 0 {
+					score[i] = rapid.Int64().Draw(t, "anything")
+					continue
+				}
+				positive[i] = rapid.Int64Range(0, 1).Draw(t, "positive")
+				p, n = p+positive[i], n+1-positive[i]
 			}
-			positive[i] = rapid.Int64Range(0, 1).Draw(t, "positive")
-			p, n = p+positive[i], n+1-positive[i]
-		}
-		got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
-			a := aucOf(s, shared(s, score), width, shared(s, positive), shared(s, r.member))
-			return rss.Narrow(s, rss.Concat(s, a.won, a.pairs))
+			got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
+				scores := chunked(s, spill, shared(s, score))
+				defer scores.Close()
+				rows := NewSampled(s, spill, len(score), Sample{"rows", columnVectors("positive")})
+				defer rows.Close()
+				rows.Fill().Append(s, shared(s, positive), shared(s, r.member))
+				a := aucOf(s, scores, width, rows, "positive")
+				return rss.Narrow(s, rss.Concat(s, a.won, a.pairs))
+			})
+			if want := []int64{r.won(positive), p * n}; !slices.Equal(got, want) {
+				t.Fatalf("%v of %v: got %v, want %v", positive, r, got, want)
+			}
 		})
-		if want := []int64{r.won(positive), p * n}; !slices.Equal(got, want) {
-			t.Fatalf("%v of %v: got %v, want %v", positive, r, got, want)
-		}
+	})
+}
+
+// TestRunCubes counts runs of equal values, which go over borders of chunks.
+func TestRunCubes(t *testing.T) {
+	inChunks(t, func(t *testing.T, spill *rss.Spill, most int) {
+		rapid.Check(t, func(t *rapid.T) {
+			r := drawRanking(-3, 40, most).Draw(t, "rows")
+			sizes := map[int64]int64{}
+			want := int64(0)
+			for i, x := range r.value {
+				sizes[x+100*(1-r.member[i])]++
+			}
+			for _, k := range sizes {
+				want += k * k * k
+			}
+			got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
+				value, member := shared(s, r.value), shared(s, r.member)
+				rows := chunked(s, spill, value)
+				defer rows.Close()
+				order := newRanked(s, rows, keyBits(-3, 40), func(s *mpc.Session, i int) (rss.Vec, rss.Vec, rss.Vec) {
+					lo, hi := rows.Bounds(i)
+					own := rss.Slice(s, member, lo, hi)
+					return rankKey(s, rows.Get(s, i)[0], own, -3, 40).Column, own, own
+				})
+				defer order.close()
+				pairs, cubes := order.pairsAndCubes(s.Step("cubes"))
+				return rss.Concat(s, pairs, rss.Narrow(s, cubes))
+			})
+			if !slices.Equal(got, []int64{0, want}) {
+				t.Fatalf("%v: got %v, want 0 and %d", r, got, want)
+			}
+		})
 	})
 }
 
@@ -176,19 +238,46 @@ func costOf(t *testing.T, f func(s *mpc.Session) rss.Vec) (rounds, bytes int) {
 
 // TestRankCosts fixes what the comments say beyond the sort.
 func TestRankCosts(t *testing.T) {
-	beyond := func(n int) (rounds, bytes int) {
-		key := rss.Key{Column: rss.Zero[ring.Vec64](n), Bits: 16}
-		rounds, bytes = costOf(t, func(s *mpc.Session) rss.Vec { return averageRanks(s, key, key.Column) })
-		r, b := costOf(t, func(s *mpc.Session) rss.Vec {
-			sorted := rss.Permute(s.Step("sorted"), rss.SortPermutation(s.Step("order"), key), key.Column)[0]
-			return rss.ToArith(s.Step("start"), rss.Equal(s.Step("same"), sorted, key.Column, key.Bits))
+	spill := newSpill(t, rss.ChunkRows)
+	cost := func(n int, f func(s *mpc.Session, rows *rss.Chunked) rss.Vec) (rounds, bytes int) {
+		return costOf(t, func(s *mpc.Session) rss.Vec {
+			x := rss.Zero[ring.Vec64](n)
+			return f(s, chunked(s, spill, x, x))
 		})
-		return rounds - r, (bytes - b) / n
 	}
-	rounds, _ := beyond(20)
-	_, bytes := beyond(4096)
-	if rounds != 11 || bytes != 82 {
-		t.Errorf("ranks cost %d rounds and %d bytes a row beyond the sort, the comment says 11 and 82", rounds, bytes)
+	const width = 16
+	beyond := func(f func(s *mpc.Session, rows *rss.Chunked) rss.Vec) (rounds, bytes int) {
+		sorted := func(s *mpc.Session, rows *rss.Chunked) rss.Vec {
+			order := rss.SortChunked(s.Step("sort"), rows, rss.ChunkedKey{Bits: width})
+			return chunkStarts(s.Step("starts"), order, 0, width)
+		}
+		few, many := 20, 4096
+		rounds, _ = cost(few, f)
+		less, _ := cost(few, sorted)
+		_, bytes = cost(many, f)
+		_, fewer := cost(many, sorted)
+		return rounds - less, (bytes - fewer) / many
+	}
+	ranked := func(s *mpc.Session, rows *rss.Chunked) *ranked {
+		return newRanked(s, rows, width, func(s *mpc.Session, i int) (rss.Vec, rss.Vec, rss.Vec) {
+			of := rows.Get(s, i)
+			return of[0], of[1], of[1]
+		})
+	}
+	for name, c := range map[string]struct {
+		of            func(s *mpc.Session, rows *rss.Chunked) rss.Vec
+		rounds, bytes int
+	}{
+		"average ranks": {func(s *mpc.Session, rows *rss.Chunked) rss.Vec {
+			return averageRanks(s, rows, 2, width).Get(s, 0, 1)[0]
+		}, 9, 72},
+		"pairs": {func(s *mpc.Session, rows *rss.Chunked) rss.Vec {
+			return ranked(s.Step("ranked"), rows).pairsWon(s.Step("pairs"))
+		}, 8, 53},
+	} {
+		if rounds, bytes := beyond(c.of); rounds != c.rounds || bytes != c.bytes {
+			t.Errorf("%s cost %d rounds and %d bytes a row beyond the sort, the comment says %d and %d", name, rounds, bytes, c.rounds, c.bytes)
+		}
 	}
 }
 

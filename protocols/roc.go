@@ -173,14 +173,16 @@ func cutoffEdges(cutoffs []*big.Rat, c *job.Column) ([]int64, error) {
 
 // Compute implements Analysis.
 func (ROC) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
-	r, rows := p.Detail.(*scored), in.Rows[scoredRows].whole(s)
-	positive := rows.Value[positiveRow]
-	key := columnKey(s, r.score, rows)
-	ranks := averageRanks(s.Step("ranks"), key, rows.Member)
-	area := aucOfRanks(s.Step("auc"), ranks, positive, rows.Member).area(s.Step("area"))
+	r, rows := p.Detail.(*scored), in.Rows[scoredRows]
+	low, high := r.score.Codes()
+	order := newRanked(s.Step("ranks"), rows.Chunked, keyBits(low, high), func(s *mpc.Session, i int) (key, group, member rss.Vec) {
+		of := rows.chunk(s, i)
+		return columnKey(s, r.score, of).Column, of.Value[positiveRow], of.Member
+	})
+	defer order.close()
+	area := newAUC(s.Step("auc"), order).area(s.Step("area"))
 
-	n := rss.Sum(s, rows.Member)
-	with := rss.Sum(s, positive)
+	n, with := order.members, order.group
 	counts := rss.Concat(s, with, rss.Sub(s, n, with))
 	values := map[string]rss.Vec128{
 		rocArea: revealReals(s.Step("reveal"), area),
@@ -188,7 +190,8 @@ func (ROC) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	}
 	few := subtractFrom(s, 2, withRows(s.Step("outcomes"), counts)[0])
 	if r.curve {
-		points := rss.GroupBy(s.Step("points"), []rss.Key{key}, rows.Member, positive)
+		all := rows.whole(s) // few: see check
+		points := rss.GroupBy(s.Step("points"), []rss.Key{columnKey(s, r.score, all)}, all.Member, all.Value[positiveRow])
 		values[rocScores] = rss.Lift(s.Step("scores"), rss.Concat(s, points.Keys[0], points.Sums[0], points.Sums[1]))
 	}
 	if cells, ok := in.Sums[rocCutoffs]; ok {
