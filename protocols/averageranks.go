@@ -46,8 +46,8 @@ func runRanks(s *mpc.Session, sorted *rss.Chunked, width int) *rss.Chunked {
 	for i := sorted.Chunks() - 1; i >= 0; i-- {
 		s := s.Step("chunk", i)
 		lo, hi := sorted.Bounds(i)
-		starts := chunkStarts(s.Step("starts"), sorted, i, width)
-		runs := newTiedRuns(s.Step("runs"), starts, after, []rss.Vec{placesFrom(s, lo, hi)})
+		starts := startsIn(s.Step("starts"), sorted, i, 0, width)
+		runs := newTiedRuns(s.Step("runs"), starts, after, []rss.Vec{rowNumbers(s, lo, hi)})
 		doubled := rss.AddConst(s, rss.Add(s, runs.from[0], runs.to[0]), 1)
 		rises := rss.Unpermute(s.Step("back"), runs.front, rss.Differences(s, doubled))[0]
 		// Behind the last run stands what belongs to none.

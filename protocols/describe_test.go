@@ -120,7 +120,7 @@ func TestPick(t *testing.T) {
 			want[i] = column[places[i]]
 		}
 		got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
-			rows := chunked(s, spills[c.chunk], rowNumbers(s, c.n), shared(s, column))
+			rows := laidOut(s, spills[c.chunk], rowNumbers(s, 0, c.n), shared(s, column))
 			defer rows.Close()
 			return pick(s, rows, 1, shared(s, places))
 		})
@@ -135,7 +135,7 @@ func TestPickCosts(t *testing.T) {
 	cost := func(n, chunk int) (rounds, bytes int) {
 		spill := newSpill(t, chunk)
 		return costOf(t, func(s *mpc.Session) rss.Vec {
-			rows := chunked(s, spill, rss.Zero[ring.Vec64](n))
+			rows := laidOut(s, spill, rss.Zero[ring.Vec64](n))
 			defer rows.Close()
 			return pick(s, rows, 0, rss.Zero[ring.Vec64](1))
 		})

@@ -81,8 +81,8 @@ func (r *ranked) eachRun(s *mpc.Session, visit func(s *mpc.Session, rows, group 
 		flag := r.rows.Get(s, i, 1)[0]
 		left = rss.Sub(s, left, rss.Sum(s, flag))
 		before := rss.Add(s, rss.Sub(s, rss.PrefixSum(s, flag), flag), rss.Repeat(s, left, hi-lo))
-		starts := chunkStarts(s.Step("starts"), r.rows, i, r.bits)
-		runs := newTiedRuns(s.Step("runs"), starts, after, []rss.Vec{placesFrom(s, lo, hi), before})
+		starts := startsIn(s.Step("starts"), r.rows, i, 0, r.bits)
+		runs := newTiedRuns(s.Step("runs"), starts, after, []rss.Vec{rowNumbers(s, lo, hi), before})
 		visit(s.Step("visit"), runs.extent(0), runs.extent(1))
 		after = runs.first(s)
 	}

@@ -45,8 +45,8 @@ func openedOf[V ring.Vector[V]](t rapid.TB, f func(s *mpc.Session) rss.Share[V])
 // shared is a column that all parties know, as a share.
 func shared(s *mpc.Session, x []int64) rss.Vec { return rss.Public(s, ring.FromInt64(x)) }
 
-// chunked lays columns of shares out in chunks.
-func chunked(s *mpc.Session, spill *rss.Spill, columns ...rss.Vec) *rss.Chunked {
+// laidOut lays columns of shares out in chunks.
+func laidOut(s *mpc.Session, spill *rss.Spill, columns ...rss.Vec) *rss.Chunked {
 	out := spill.New(s, columns[0].Len(), len(columns), 0)
 	out.Fill().Append(s, columns...)
 	return out
@@ -138,7 +138,7 @@ func TestAverageRanks(t *testing.T) {
 				n := len(r.value)
 				got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
 					key := rankKey(s, shared(s, r.value), shared(s, r.member), low, high)
-					rows := chunked(s, spill, key.Column, rowNumbers(s, n), shared(s, r.member))
+					rows := laidOut(s, spill, key.Column, rowNumbers(s, 0, n), shared(s, r.member))
 					defer rows.Close()
 					ranks := averageRanks(s, rows, 3, key.Bits)
 					defer ranks.Close()
@@ -177,7 +177,7 @@ func TestAUC(t *testing.T) {
 				p, n = p+positive[i], n+1-positive[i]
 			}
 			got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
-				scores := chunked(s, spill, shared(s, score))
+				scores := laidOut(s, spill, shared(s, score))
 				defer scores.Close()
 				rows := NewSampled(s, spill, len(score), Sample{"rows", columnVectors("positive")})
 				defer rows.Close()
@@ -207,7 +207,7 @@ func TestRunCubes(t *testing.T) {
 			}
 			got, _ := threeParties(t, func(s *mpc.Session) rss.Vec {
 				value, member := shared(s, r.value), shared(s, r.member)
-				rows := chunked(s, spill, value)
+				rows := laidOut(s, spill, value)
 				defer rows.Close()
 				order := newRanked(s, rows, keyBits(-3, 40), func(s *mpc.Session, i int) (rss.Vec, rss.Vec, rss.Vec) {
 					lo, hi := rows.Bounds(i)
@@ -242,14 +242,14 @@ func TestRankCosts(t *testing.T) {
 	cost := func(n int, f func(s *mpc.Session, rows *rss.Chunked) rss.Vec) (rounds, bytes int) {
 		return costOf(t, func(s *mpc.Session) rss.Vec {
 			x := rss.Zero[ring.Vec64](n)
-			return f(s, chunked(s, spill, x, x))
+			return f(s, laidOut(s, spill, x, x))
 		})
 	}
 	const width = 16
 	beyond := func(f func(s *mpc.Session, rows *rss.Chunked) rss.Vec) (rounds, bytes int) {
 		sorted := func(s *mpc.Session, rows *rss.Chunked) rss.Vec {
 			order := rss.SortChunked(s.Step("sort"), rows, rss.ChunkedKey{Bits: width})
-			return chunkStarts(s.Step("starts"), order, 0, width)
+			return startsIn(s.Step("starts"), order, 0, 0, width)
 		}
 		few, many := 20, 4096
 		rounds, _ = cost(few, f)

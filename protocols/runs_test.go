@@ -75,13 +75,11 @@ func TestRuns(t *testing.T) {
 
 // chunked puts columns that all parties know.
 func chunked(s *mpc.Session, spill *rss.Spill, columns ...[]int64) *rss.Chunked {
-	rows := spill.New(s, len(columns[0]), len(columns), 0)
 	var shares []rss.Vec
 	for _, x := range columns {
 		shares = append(shares, shared(s, x))
 	}
-	rows.Fill().Append(s, shares...)
-	return rows
+	return laidOut(s, spill, shares...)
 }
 
 func twice(x []int64) []int64 {

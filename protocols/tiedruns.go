@@ -16,7 +16,7 @@ type tiedRuns struct {
 	from, to []rss.Vec
 }
 
-// newTiedRuns takes where runs start in a chunk, as chunkStarts returns it, columns of
+// newTiedRuns takes where runs start in a chunk, as startsIn returns it, columns of
 // the chunk, and what stands in these where the first run after the chunk starts.
 // Chunks are so taken from the last one on: see first.
 //
@@ -51,17 +51,6 @@ func (t *tiedRuns) first(s *mpc.Session) []rss.Vec {
 	return out
 }
 
-// chunkStarts is runStarts of a chunk of rows that are sorted by their first column, a
-// key of that many bits.
-func chunkStarts(s *mpc.Session, sorted *rss.Chunked, i, bits int) rss.Vec {
-	key := sorted.Get(s, i, 0)[0]
-	if i == 0 {
-		return runStarts(s, key, bits)
-	}
-	starts := runStarts(s, rss.Concat(s, sorted.Last(s, i-1, 0), key), bits)
-	return rss.Slice(s, starts, 1, starts.Len())
-}
-
 // runStarts returns 1 where a sorted row of that many bits differs from the one
 // before it, and in the first row, else 0.
 func runStarts(s *mpc.Session, sorted rss.Vec, width int) rss.Vec {
@@ -72,11 +61,6 @@ func runStarts(s *mpc.Session, sorted rss.Vec, width int) rss.Vec {
 	}
 	same := rss.Equal(s.Step("same"), rss.Slice(s, sorted, 0, n-1), rss.Slice(s, sorted, 1, n), width)
 	return rss.Concat(s, first, rss.ToArith(s.Step("start"), rss.Not(s, same)))
-}
-
-// placesFrom returns lo, lo + 1, … hi-1. Local.
-func placesFrom(s *mpc.Session, lo, hi int) rss.Vec {
-	return rss.AddConst(s, rowNumbers(s, hi-lo), int64(lo))
 }
 
 // nextOf returns for each row what stands in the next one, and for the last one what
