@@ -3,12 +3,11 @@ package source
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"strings"
 	"time"
 )
 
@@ -175,8 +174,14 @@ func serverError(ctx context.Context, e *engine, s *Setting, doing string, err e
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%s: %w", doing, cause)
 	}
+	if hint := tlsHint(err); hint != "" && s.encrypted() {
+		return fmt.Errorf("%s: the server at %s %s", doing, s.Address, hint)
+	}
 	kind := e.problem(err)
 	if hint, ok := hints[kind]; ok {
+		if kind == refused && !s.encrypted() && !strings.HasPrefix(s.Address, "/") {
+			hint += "; or it wants TLS: then write tls: on"
+		}
 		return fmt.Errorf("%s: %s", doing, hint)
 	}
 	var network net.Error
@@ -184,25 +189,4 @@ func serverError(ctx context.Context, e *engine, s *Setting, doing string, err e
 		return fmt.Errorf("%s: the server at %s cannot be reached, or broke off", doing, s.Address)
 	}
 	return fmt.Errorf("%s: the server at %s failed; its own log says why", doing, s.Address)
-}
-
-// tlsConfig trusts the named authorities, or the system's.
-func (s *Setting) tlsConfig() (*tls.Config, error) {
-	if !s.encrypted() {
-		return nil, nil
-	}
-	host, _, _ := net.SplitHostPort(s.Address)
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
-	if s.CAFile == "" {
-		return c, nil
-	}
-	pem, err := os.ReadFile(s.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: cannot be read: %w", errors.Unwrap(err))
-	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("ca_file: holds no certificate in PEM")
-	}
-	return c, nil
 }

@@ -238,6 +238,9 @@ func (s *served) errors(t *testing.T, w *world) {
 	setting.Address = "127.0.0.1:1"
 	fails("address", setting, worldSchema(), 1000, "127.0.0.1:1 cannot be reached")
 	setting.Address = s.setting.Address
+	setting.TLS = "on"
+	fails("TLS", setting, worldSchema(), 1000, "does not speak TLS; have it set up there")
+	setting.TLS = ""
 	if s.setting.PasswordFile == "" {
 		setting.User = "nobody"
 		fails("user", setting, worldSchema(), 1000, "the server refuses the user or the password")

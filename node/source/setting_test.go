@@ -44,15 +44,6 @@ func TestSettingsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyServersOfThisMachineGoWithoutTLS(t *testing.T) {
-	for address, want := range map[string]bool{"127.0.0.1:1": false, "[::1]:1": false, "localhost:1": false, "/run/postgresql": false, "db:5432": true, "10.0.0.1:1": true} {
-		s := Setting{Address: address}
-		if s.encrypted() != want {
-			t.Errorf("%s: %v", address, s.encrypted())
-		}
-	}
-}
-
 func TestJSONLines(t *testing.T) {
 	path := write(t, "h.jsonl", `{"n": 1, "x": 0.5, "s": "f"}`+"\n\n"+`{"n": 2e0, "x": null}`+"\n"+`{"s": "m", "n": 3, "x": 1.0}`)
 	s := open(t, path, schemaOf(integer("n", "0", "9"), decimal("x", "0.5", "0", "9"), text("s", "f", "m")), 3)
