@@ -27,15 +27,6 @@ func (r *Rows) values(vectors []job.Vector) []rss.Vec {
 	return out
 }
 
-// sumEach returns the sum of each column. Local.
-func sumEach(s *mpc.Session, columns []rss.Vec) rss.Vec {
-	out := make([]rss.Vec, len(columns))
-	for i, x := range columns {
-		out[i] = rss.Sum(s, x)
-	}
-	return rss.Concat(s, out...)
-}
-
 // inParts cuts a vector into k of one length. Local.
 func inParts[V ring.Vector[V]](s *mpc.Session, x rss.Share[V], k int) []rss.Share[V] {
 	n := x.Len() / k
