@@ -201,11 +201,19 @@ func (m *fisher) pass(s *mpc.Session, last bool, of func(s *mpc.Session, chunk i
 func (m *fisher) sums(s *mpc.Session, chunk int, now working) rss.Vec {
 	x := m.chunk(s, chunk)
 	weight := now.weight.Round(s.Step("weight"), m.frac.weight)
-	weighted := rss.MulRound(s.Step("weigh"), rss.Repeat(s, weight.Share, m.p), x.z, weight.Frac+m.frac.z-m.frac.work)
 	finer := m.frac.score - m.frac.work
 	high := rss.Round(s.Step("score"), now.score.Share, finer)
 	low := rss.Sub(s, now.score.Share, rss.Scale(s, high, 1<<finer))
-	return rss.MatMul(s, rss.Concat(s, weighted, high, low), x.across, m.p+2, x.n, m.p)
+	var sums rss.Vec
+	for i, rows := range x.pieces(pieceElements / m.p) {
+		s := s.Step("piece", i)
+		z, across := x.piece(s, rows, m.p)
+		weights := rss.Repeat(s, rows.of(s, weight.Share), m.p)
+		weighted := rss.MulRound(s.Step("weigh"), weights, z, weight.Frac+m.frac.z-m.frac.work)
+		sums = plus(s, sums, rss.MatMul(s.Step("sums"),
+			rss.Concat(s, weighted, rows.of(s, high), rows.of(s, low)), across, m.p+2, rows.n(), m.p))
+	}
+	return sums
 }
 
 // fineFrac is how many fractional bits the columns have that fineSums weighs.
@@ -216,8 +224,48 @@ const fineFrac = 40
 // hardly tell their weights. 31 bytes a row and term.
 func (m *fisher) fineSums(s *mpc.Session, chunk int, weight rss.Fixed) rss.Vec128 {
 	x := m.chunk(s, chunk)
-	z := rss.Lift(s.Step("z"), x.z)
-	weights := rss.Repeat(s, rss.Lift(s.Step("weights"), weight.Share), m.p)
-	weighted := rss.MulRound(s.Step("weigh"), weights, z, weight.Frac+m.frac.z-fineFrac)
-	return rss.MatMul(s, weighted, rss.Transpose(s, z, m.p, x.n), m.p, x.n, m.p)
+	var sums rss.Vec128
+	for i, rows := range x.pieces(pieceElements / 2 / m.p) {
+		s := s.Step("piece", i)
+		z, _ := x.piece(s, rows, m.p)
+		wide := rss.Lift(s.Step("z"), z)
+		weights := rss.Repeat(s, rss.Lift(s.Step("weights"), rows.of(s, weight.Share)), m.p)
+		weighted := rss.MulRound(s.Step("weigh"), weights, wide, weight.Frac+m.frac.z-fineFrac)
+		across := rss.Transpose(s, wide, m.p, rows.n())
+		sums = plus(s, sums, rss.MatMul(s.Step("sums"), weighted, across, m.p, rows.n(), m.p))
+	}
+	return sums
+}
+
+// pieceElements caps rows times columns of what is weighed at a time: of wide models a
+// chunk goes in pieces, which take a few rounds each.
+const pieceElements = 1 << 20
+
+// someRows are some rows of a chunk.
+type someRows struct{ lo, hi int }
+
+func (r someRows) n() int { return r.hi - r.lo }
+
+// of returns these rows of a column. Local.
+func (r someRows) of(s *mpc.Session, column rss.Vec) rss.Vec { return rss.Slice(s, column, r.lo, r.hi) }
+
+// pieces are all rows, in pieces of at most that many.
+func (x *readRows) pieces(most int) []someRows {
+	var out []someRows
+	for lo := 0; lo < x.n; lo += most {
+		out = append(out, someRows{lo, min(lo+most, x.n)})
+	}
+	return out
+}
+
+// piece returns z of some rows, p rows of elements, and its transpose. Local.
+func (x *readRows) piece(s *mpc.Session, rows someRows, p int) (z, across rss.Vec) {
+	if rows.n() == x.n {
+		return x.z, x.across
+	}
+	columns := make([]rss.Vec, p)
+	for j := range columns {
+		columns[j] = rss.Slice(s, x.z, j*x.n+rows.lo, j*x.n+rows.hi)
+	}
+	return rss.Concat(s, columns...), rss.Slice(s, x.across, rows.lo*p, rows.hi*p)
 }
