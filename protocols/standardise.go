@@ -79,11 +79,6 @@ func (x *standardised) columns(s *mpc.Session, rows *Rows) []rss.Vec {
 	return x.z.of(s, codes, rows.Member)
 }
 
-// whole returns z for all rows at once, one column after the other.
-func (x *standardised) whole(s *mpc.Session, rows *Rows) rss.Fixed {
-	return rss.NewFixed(s, rss.Concat(s, x.columns(s, rows)...), x.frac, x.zBits)
-}
-
 // bits is the width of a term's codes.
 func (t *term) bits() int {
 	if t.factor >= 0 {
