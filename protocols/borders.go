@@ -8,7 +8,7 @@ import (
 	"consilium/mpc/rss"
 )
 
-// borders tell sums over runs (runs.sums) what lies in other chunks. They are told of the
+// borders make sums over runs, of which parts lie in other chunks. They are told of the
 // columns of every chunk, in any order, and settled; then sums are made chunk by chunk.
 // They hold a few elements a chunk and column.
 type borders struct {
@@ -25,7 +25,7 @@ type borders struct {
 	all          []rss.Vec128 // by column the sum over all chunks
 }
 
-// borders are for so many columns to be summed through runs, and before them.
+// borders returns those for so many columns to be summed through runs, and before them.
 func (r *runs) borders(through, before int) *borders {
 	chunks := len(r.mirrors)
 	return &borders{

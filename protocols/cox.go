@@ -35,7 +35,9 @@ import (
 // "separated" where they keep the steps from converging.
 //
 // With one covariate 3,200 rounds and 16 kB a row and party (Efron; Breslow 13), with
-// five 4,800 rounds and 23 kB (17): most of the rounds solve for the steps.
+// five 4,800 rounds and 23 kB (17): most of the rounds solve for the steps. Each chunk of
+// rows after the first takes 1,200 rounds more, 1,400 with strata. In memory are 16 bytes
+// of every row, and what one chunk takes.
 type Cox struct{}
 
 // Name implements Analysis.

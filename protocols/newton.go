@@ -102,7 +102,7 @@ func diagonalOf(s *mpc.Session, x rss.Vec128) rss.Vec128 {
 const keptMove = 2
 
 // longMoves counts the rows whose linear predictor moves by 2^keptMove or more, by twice
-// that, and so on, bits counted several times. 5 rounds; about 110 bytes a row.
+// that, and so on, bits counted several times. 8 rounds; about 110 bytes a row.
 func longMoves(s *mpc.Session, moves rss.Fixed) rss.Vec {
 	width := moves.Bits + 1
 	bits := rss.Decompose(s.Step("bits"), moves.Share, width)
@@ -122,7 +122,7 @@ func longMoves(s *mpc.Session, moves rss.Fixed) rss.Vec {
 // shorten returns a power of two, at most 1, by which to shorten a step of which
 // longMoves gives these sums over at most n rows: then no linear predictor moves by 4 or
 // more. Near the summit it is 1; far from it, it keeps the step to where the likelihood
-// still resembles the parabola that the step is made for. 17 rounds.
+// still resembles the parabola that the step is made for. 7 rounds.
 func shorten(s *mpc.Session, long rss.Vec, n int) rss.Fixed128 {
 	k := long.Len()
 	none := rss.EqualPublic(s.Step("none"), long, 0, log2(n)+k+1)
