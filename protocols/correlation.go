@@ -20,7 +20,7 @@ import (
 // For Pearson's the sites push down exact sums and sums of products, so that the
 // cost does not depend on the number of rows: 118 rounds. For Spearman's the columns
 // go row by row and are sorted one after the other: costs of averageRanks for each
-// column, and 11 bytes a row and column.
+// column, and 11 bytes a row and column. The other columns go along with each sort.
 //
 // The recipient learns the coefficients and the number of rows. "singular" is a
 // column that does not vary, whose correlations are not defined.

@@ -26,7 +26,8 @@ import (
 // figures. All are exact.
 //
 // For each column the costs of sorting its rows (see rss.SortPermutation) and about
-// 25 rounds: for 1,000,000 rows 250 rounds and 150 MB a party.
+// 25 rounds: for 60,000 rows, which are one chunk, 200 rounds and 7 MB a party, for
+// 1,000,000 rows 1,500 rounds and 175 MB.
 type Describe struct{}
 
 // Name implements Analysis.

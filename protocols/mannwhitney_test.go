@@ -122,6 +122,34 @@ func TestMannWhitney(t *testing.T) {
 	})
 }
 
+// TestMannWhitneyChunks: three levels in rows of three chunks, of which the last is one
+// row; the first level is empty or in one chunk alone, values are tied over all borders,
+// and one chunk has no member.
+func TestMannWhitneyChunks(t *testing.T) {
+	leakFree(t)
+	for _, c := range []struct{ where, first, second string }{{"", "0.5", "10"}, {"grade > 1", "2", "10"}} {
+		var lines [][]string
+		ages := map[string][]int64{}
+		for i := range 129 {
+			age, grade := int64(20+i%5*(i%7)), []string{"2", "10"}[i%2]
+			switch {
+			case c.where == "" && i >= 100:
+				grade = c.first
+			case c.where == "" && i%2 == 0:
+				grade = ""
+			case c.where != "" && i < 64:
+				grade = "0.5"
+			}
+			ages[grade] = append(ages[grade], age)
+			lines = append(lines, []string{strconv.FormatInt(age, 10), "", "f", grade})
+		}
+		tr := ward(t, lines[:50], lines[50:]).trial(ask{"ward", "mannwhitney", c.where, `{"value":"age","group":"grade"}`})
+		tr.chunkRows = 64
+		u, p := mannWhitney(ages[c.first], ages[c.second], true)
+		checkResult(t, c.where, tr.succeed(), statusOK, map[string]any{"u": u, "p": p})
+	}
+}
+
 // TestMannWhitneyExtremes: figures of columns as wide as there are, and of groups
 // that have nothing in common.
 func TestMannWhitneyExtremes(t *testing.T) {

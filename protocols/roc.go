@@ -20,8 +20,8 @@ import (
 // The rows are sorted once for their ranks. With `thresholds` the sites push down
 // how many rows of either outcome lie between neighbouring cut-offs, with `curve`
 // the rows are grouped by score on shares. The recipient learns n and the area with
-// an error of 2^-52, and these counts. Costs of averageRanks, and beyond that about
-// 75 rounds; `curve` costs rss.GroupBy of two columns.
+// an error of 2^-52, and these counts. Costs of newRanked and ranked.pairsWon, and
+// beyond that about 75 rounds; `curve` costs rss.GroupBy of two columns.
 type ROC struct{}
 
 // Name implements Analysis.
