@@ -5,9 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,27 +15,8 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/node/linktest"
+	"consilium/testkit"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares text with a file in testdata, or writes it with -update.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := "testdata/" + name
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s", path, got)
-	}
-}
 
 // value is what p has as its k-th payload of a sum.
 func value(p mpc.PartyID, k, size int) []byte {
@@ -192,7 +171,7 @@ func TestTreeTranscript(t *testing.T) {
 		return w.Transcript().String()
 	}
 	first := run()
-	golden(t, "tree.golden", first)
+	testkit.Golden(t, "tree.golden", first)
 	if run() != first {
 		t.Error("two runs differ")
 	}

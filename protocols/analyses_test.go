@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"consilium/testkit"
 )
 
 // TestDescribeEdges checks by hand: a column that one site lacks altogether,
@@ -242,5 +244,5 @@ func TestTables(t *testing.T) {
 			fmt.Fprintf(&all, "%s\n\n", strings.Join(table.Notes, "\n"))
 		}
 	}
-	golden(t, "tables.golden", all.String())
+	testkit.Golden(t, "tables.golden", all.String())
 }

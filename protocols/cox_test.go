@@ -17,6 +17,7 @@ import (
 
 	"consilium/job"
 	"consilium/mpc/memnet"
+	"consilium/testkit"
 )
 
 // TestReferenceCox: R's coxph.
@@ -764,7 +765,7 @@ func TestCoxTable(t *testing.T) {
 	for _, row := range table.Rows {
 		out += strings.Join(row, " | ") + "\n"
 	}
-	golden(t, "cox.tables.golden", out+strings.Join(table.Notes, "\n")+"\n")
+	testkit.Golden(t, "cox.tables.golden", out+strings.Join(table.Notes, "\n")+"\n")
 }
 
 // TestCoxTranscript: frames tell nothing but sizes, and all that is opened are orders
@@ -783,8 +784,8 @@ func TestCoxTranscript(t *testing.T) {
 		if first.Shape() != second.Shape() {
 			t.Errorf("%s: the transcript tells of the data", name)
 		}
-		golden(t, name+".shape.golden", shapeOf(first))
-		golden(t, name+".openings.golden", strings.Join(first.Openings(), "\n")+"\n")
+		testkit.Golden(t, name+".shape.golden", shapeOf(first))
+		testkit.Golden(t, name+".openings.golden", strings.Join(first.Openings(), "\n")+"\n")
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/mhe"
+	"consilium/testkit"
 )
 
 // What jobs ask of a ward's vaults.
@@ -706,7 +707,7 @@ func TestVaultTranscripts(t *testing.T) {
 	if one != other {
 		t.Errorf("the transcript tells of the data:\n%s\n%s", one, other)
 	}
-	golden(t, "vaults.shape.golden", one)
+	testkit.Golden(t, "vaults.shape.golden", one)
 }
 
 // TestVaultBystanders: nodes that are no site and keep nothing only confirm, and those

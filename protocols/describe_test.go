@@ -12,6 +12,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 func TestReferenceDescriptions(t *testing.T) {
@@ -43,7 +44,7 @@ func TestQuartiles(t *testing.T) {
 		{Name: "x", Type: job.Integer, Min: "-800000000000000000", Max: "999999999999999999"},
 	} {
 		low, high := column.Codes()
-		spills := []*rss.Spill{newSpill(t, rss.ChunkRows), newSpill(t, 64)}
+		spills := []*rss.Spill{testkit.NewSpill(t, rss.ChunkRows), testkit.NewSpill(t, 64)}
 		rapid.Check(t, func(t *rapid.T) {
 			spill := rapid.SampledFrom(spills).Draw(t, "spill")
 			n := rapid.SampledFrom([]int{rapid.IntRange(1, 40).Draw(t, "n"), 129, 150}).Draw(t, "rows")
@@ -94,7 +95,7 @@ func TestQuartiles(t *testing.T) {
 func TestPick(t *testing.T) {
 	spills := map[int]*rss.Spill{}
 	for _, chunk := range []int{rss.ChunkRows, 64, 192} {
-		spills[chunk] = newSpill(t, chunk)
+		spills[chunk] = testkit.NewSpill(t, chunk)
 	}
 	for _, c := range []struct{ n, places, chunk int }{
 		{1, 1, 64},
@@ -133,7 +134,7 @@ func TestPick(t *testing.T) {
 // TestPickCosts fixes what the comments say.
 func TestPickCosts(t *testing.T) {
 	cost := func(n, chunk int) (rounds, bytes int) {
-		spill := newSpill(t, chunk)
+		spill := testkit.NewSpill(t, chunk)
 		return costOf(t, func(s *mpc.Session) rss.Vec {
 			rows := laidOut(s, spill, rss.Zero[ring.Vec64](n))
 			defer rows.Close()

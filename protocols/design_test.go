@@ -15,6 +15,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // designDataset has columns of all kinds: narrow, far wider than its values, of
@@ -119,7 +120,7 @@ func summed(summary job.Summary, member []bool, codes map[string][]int64) []*big
 // TestStandardise: whatever the columns hold, z is what its comment says, in rows of one
 // chunk or several.
 func TestStandardise(t *testing.T) {
-	spill := newSpill(t, 64)
+	spill := testkit.NewSpill(t, 64)
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.OneOf(rapid.IntRange(1, 30), rapid.SampledFrom([]int{65, 130})).Draw(t, "rows")
 		d := designDataset(n)

@@ -20,6 +20,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // glmSchema has what models take: numbers of few and of many digits, categories,
@@ -534,8 +535,8 @@ func TestGLMTranscript(t *testing.T) {
 		if one.Shape() != other.Shape() {
 			t.Errorf("%s: the transcript tells of the data", analysis)
 		}
-		golden(t, analysis+".shape.golden", partsOf(one))
-		golden(t, analysis+".openings.golden", strings.Join(one.Openings(), "\n")+"\n")
+		testkit.Golden(t, analysis+".shape.golden", partsOf(one))
+		testkit.Golden(t, analysis+".openings.golden", strings.Join(one.Openings(), "\n")+"\n")
 	}
 }
 
@@ -585,7 +586,7 @@ func TestGLMCosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, spill := memnet.New(memnet.Config{}), newSpill(t, rss.ChunkRows)
+		w, spill := memnet.New(memnet.Config{}), testkit.NewSpill(t, rss.ChunkRows)
 		if err := w.Run(func(s *mpc.Session) error {
 			in := Inputs{Sums: map[string]rss.Vec128{designMoments: rss.Zero[ring.Vec128](plan.Summaries[0].Len())}, Rows: map[string]*Sampled{}}
 			sample := NewSampled(s, spill, rows, plan.Samples[0])

@@ -13,8 +13,8 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/rss"
-	"consilium/mpc/spool"
 	"consilium/node/linktest"
+	"consilium/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,22 +49,6 @@ func (s *study) try(signed *job.Signed) *trial {
 	return &trial{study: s, signed: signed, decisions: s.decide(signed), timeout: 20 * time.Second, chunkRows: rss.ChunkRows, worlds: memnet.New, absent: -1}
 }
 
-// newSpill takes what memory does not hold, until the test ends.
-func newSpill(t testing.TB, chunkRows int) *rss.Spill {
-	t.Helper()
-	dir, err := spool.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	spill := rss.NewSpill(dir, chunkRows)
-	t.Cleanup(func() {
-		if err := spill.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return spill
-}
-
 // over has the trial's frames go over another transport than memory.
 func (tr *trial) over(worlds linktest.Worlds) *trial {
 	tr.worlds = worlds
@@ -81,7 +65,7 @@ func (tr *trial) tasks(net *memnet.Network) []*Task {
 		task := &Task{
 			Signed: tr.signed, Roster: tr.roster, Decisions: tr.decisions,
 			Self: node.Name, Key: node.Key, Transport: net.Transport(mpc.PartyID(i)),
-			Data: tr.data[j.Dataset][i], Timeout: tr.timeout, Spill: newSpill(tr.t, tr.chunkRows),
+			Data: tr.data[j.Dataset][i], Timeout: tr.timeout, Spill: testkit.NewSpill(tr.t, tr.chunkRows),
 		}
 		if tr.task != nil {
 			tr.task(i, task)

@@ -11,6 +11,7 @@ import (
 	"consilium/job"
 	"consilium/organ/policy"
 	"consilium/policies"
+	"consilium/testkit"
 )
 
 // exchangePool is a pool of the examples in a study: its pairs lie at some of the nodes.
@@ -246,7 +247,7 @@ func TestMatchExchangeTranscript(t *testing.T) {
 		if first.Shape() != second.Shape() {
 			t.Errorf("%s: the transcript tells of the pairs", name)
 		}
-		golden(t, name+".openings.golden", strings.Join(first.Openings(), "\n")+"\n")
+		testkit.Golden(t, name+".openings.golden", strings.Join(first.Openings(), "\n")+"\n")
 	}
 }
 

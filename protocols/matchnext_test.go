@@ -15,6 +15,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/organ/policy"
 	"consilium/policies"
+	"consilium/testkit"
 )
 
 // partyRows keeps runs as a party does on disk. Fail is asked before and after each write,
@@ -550,7 +551,7 @@ func TestMatchNextTranscript(t *testing.T) {
 		sent := r.sentBy(r.next(run, 2))
 		if at[hospital] = true; shape == "" {
 			shape = sent.Shape()
-			golden(t, "matchnext.openings.golden", strings.Join(sent.Openings(), "\n")+"\n")
+			testkit.Golden(t, "matchnext.openings.golden", strings.Join(sent.Openings(), "\n")+"\n")
 		}
 		if sent.Shape() != shape {
 			t.Errorf("donor %s: the transcript tells who was offered the rank", donor)

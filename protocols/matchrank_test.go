@@ -20,6 +20,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/organ/policy"
 	"consilium/policies"
+	"consilium/testkit"
 )
 
 // registry is a study with lists, in memory: candidates at the first four nodes, donors
@@ -381,7 +382,7 @@ func TestMatchRankTranscript(t *testing.T) {
 	if first.Shape() != second.Shape() {
 		t.Error("the transcript tells of a candidate's data")
 	}
-	golden(t, "matchrank.openings.golden", strings.Join(first.Openings(), "\n")+"\n")
+	testkit.Golden(t, "matchrank.openings.golden", strings.Join(first.Openings(), "\n")+"\n")
 }
 
 func TestMatchRankIsRefused(t *testing.T) {

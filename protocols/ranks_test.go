@@ -14,6 +14,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // threeParties runs a function on shares and opens what it returns.
@@ -66,7 +67,7 @@ func unchunked(s *mpc.Session, rows *rss.Chunked, columns ...int) rss.Vec {
 // inChunks runs a test with rows in one chunk and in several of 64 rows.
 func inChunks(t *testing.T, test func(t *testing.T, spill *rss.Spill, most int)) {
 	for name, c := range map[string]struct{ chunk, most int }{"one chunk": {rss.ChunkRows, 30}, "chunks": {64, 150}} {
-		t.Run(name, func(t *testing.T) { test(t, newSpill(t, c.chunk), c.most) })
+		t.Run(name, func(t *testing.T) { test(t, testkit.NewSpill(t, c.chunk), c.most) })
 	}
 }
 
@@ -238,7 +239,7 @@ func costOf(t *testing.T, f func(s *mpc.Session) rss.Vec) (rounds, bytes int) {
 
 // TestRankCosts fixes what the comments say beyond the sort.
 func TestRankCosts(t *testing.T) {
-	spill := newSpill(t, rss.ChunkRows)
+	spill := testkit.NewSpill(t, rss.ChunkRows)
 	cost := func(n int, f func(s *mpc.Session, rows *rss.Chunked) rss.Vec) (rounds, bytes int) {
 		return costOf(t, func(s *mpc.Session) rss.Vec {
 			x := rss.Zero[ring.Vec64](n)
@@ -306,5 +307,5 @@ func TestRankTables(t *testing.T) {
 			fmt.Fprintf(&all, "%s\n\n", strings.Join(table.Notes, "\n"))
 		}
 	}
-	golden(t, "ranktables.golden", all.String())
+	testkit.Golden(t, "ranktables.golden", all.String())
 }

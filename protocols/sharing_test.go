@@ -11,6 +11,7 @@ import (
 	"consilium/job"
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/testkit"
 )
 
 // stores are a study with a store of shares at every node.
@@ -479,5 +480,5 @@ func TestShareTranscripts(t *testing.T) {
 	if other := shapes(wardRows(7, 3), wardRows(300, 99), wardRows(0, 71)); one != other {
 		t.Errorf("the transcript tells of the data:\n%s\n%s", one, other)
 	}
-	golden(t, "shares.shape.golden", one)
+	testkit.Golden(t, "shares.shape.golden", one)
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"consilium/job"
+	"consilium/testkit"
 )
 
 // planSums plans a job for the engine mhe.
@@ -388,7 +389,7 @@ func TestSumsReveal(t *testing.T) {
 	p, err := PlanJob(j, compared.roster.Roster)
 	compared.must(err)
 	fmt.Fprintf(&all, "# statement\n%s\n", strings.Join(p.Statement(j, compared.roster.Roster), "\n"))
-	golden(t, "sums.reveals.golden", all.String())
+	testkit.Golden(t, "sums.reveals.golden", all.String())
 }
 
 // TestSumsRefusals: what the engine cannot do, and what it must not.

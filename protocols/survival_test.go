@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"consilium/job"
+	"consilium/testkit"
 )
 
 // What tests of survival share: small tables of patients, and their figures in
@@ -107,7 +108,7 @@ func TestSurvivalReveals(t *testing.T) {
 		s.must(err)
 		fmt.Fprintf(&all, "# %s\n%s\n%v\n", name, strings.Join(p.Reveals, "\n"), p.words())
 	}
-	golden(t, "survival.reveals.golden", all.String())
+	testkit.Golden(t, "survival.reveals.golden", all.String())
 }
 
 // TestSurvivalTables fixes how results look on paper.
@@ -124,7 +125,7 @@ func TestSurvivalTables(t *testing.T) {
 			fmt.Fprintf(&all, "%s\n\n", strings.Join(table.Notes, "\n"))
 		}
 	}
-	golden(t, "survival.tables.golden", all.String())
+	testkit.Golden(t, "survival.tables.golden", all.String())
 }
 
 // TestSurvivalMinCount: every number that a result tells of is 0 or large enough.

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"consilium/job"
+	"consilium/testkit"
 )
 
 // comparedSchema has what tests of differences compare: two measurements of
@@ -144,7 +145,7 @@ func checkTables(t *testing.T, name string, results ...*Result) {
 			fmt.Fprintf(&all, "%s\n\n", strings.Join(table.Notes, "\n"))
 		}
 	}
-	golden(t, name+".tables.golden", all.String())
+	testkit.Golden(t, name+".tables.golden", all.String())
 }
 
 // checkRefusals holds arguments that no plan accepts against what the error names.

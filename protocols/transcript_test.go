@@ -1,33 +1,12 @@
 package protocols
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"consilium/testkit"
 )
-
-var update = flag.Bool("update", false, "write golden files")
-
-// golden compares text with a file of testdata.
-func golden(t *testing.T, name, text string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text != string(want) {
-		t.Errorf("%s has changed; if that is meant, run go test with -update and look at the difference:\n%s", name, text)
-	}
-}
 
 // TestTranscriptBytes: with the same seeds every byte is the same, however many
 // goroutines run at once.
@@ -43,7 +22,7 @@ func TestTranscriptBytes(t *testing.T) {
 			all.WriteString("# " + a.analysis + "\n" + worldRun(t, fiveWards(t), a, nil).String())
 		}
 		all.WriteString("# rows\n" + worldRun(t, fiveWards(t), ask{"ward", "rowsums", "age > 30", `{"columns":["age","dose"]}`}, rowSums{}).String())
-		golden(t, "transcripts.golden", all.String())
+		testkit.Golden(t, "transcripts.golden", all.String())
 	}
 }
 
@@ -69,8 +48,8 @@ func checkTranscript(t *testing.T, name string, one, other *study, a ask) {
 	if first.Shape() != second.Shape() {
 		t.Errorf("%s: the transcript tells of the data:\n%s\n%s", name, first.Shape(), second.Shape())
 	}
-	golden(t, name+".shape.golden", first.Shape())
-	golden(t, name+".openings.golden", strings.Join(first.Openings(), "\n")+"\n")
+	testkit.Golden(t, name+".shape.golden", first.Shape())
+	testkit.Golden(t, name+".openings.golden", strings.Join(first.Openings(), "\n")+"\n")
 }
 
 func TestTranscriptShape(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"consilium/client"
 	"consilium/job"
+	"consilium/testkit"
 )
 
 var roster = &job.Roster{
@@ -49,7 +50,7 @@ func TestProgressLines(t *testing.T) {
 		p.Event(e)
 	}
 	p.Close()
-	golden(t, "progress.txt", out.String())
+	testkit.Golden(t, "progress.txt", out.String())
 }
 
 // TestProgressUnderMHE: the nodes that go all the way are the sites.

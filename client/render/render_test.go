@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -19,28 +18,10 @@ import (
 
 	"consilium/job"
 	"consilium/protocols"
+	"consilium/testkit"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s\nwant:\n%s", name, got, want)
-	}
-}
 
 var id = job.Hash{0x3f, 0x2a, 0x91}
 
@@ -93,7 +74,7 @@ func TestText(t *testing.T) {
 			if err := Text(&b, r, Page{Lines: styled}); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+"."+suffix, b.String())
+			testkit.Golden(t, name+"."+suffix, b.String())
 			if !styled && strings.ContainsRune(b.String(), '\x1b') {
 				t.Errorf("%s: plain text with an escape sequence", name)
 			}
@@ -133,7 +114,7 @@ func TestWideTable(t *testing.T) {
 	if err := Table(&b, wide, Page{Width: 40}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "wide.txt", b.String())
+	testkit.Golden(t, "wide.txt", b.String())
 	for line := range strings.Lines(b.String()) {
 		if n := lipgloss.Width(strings.TrimSpace(line)); n > 40 {
 			t.Errorf("%d characters: %s", n, line)
@@ -319,7 +300,7 @@ func TestJSON(t *testing.T) {
 	if err := JSON(&b, id, describe); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "describe.json", b.String())
+	testkit.Golden(t, "describe.json", b.String())
 	var back struct {
 		Job, Status string
 		Value       map[string]map[string]any
@@ -353,7 +334,7 @@ func TestCSV(t *testing.T) {
 		if err := CSV(&b, id, r); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".csv", b.String())
+		testkit.Golden(t, name+".csv", b.String())
 		records, err := csv.NewReader(strings.NewReader(b.String())).ReadAll() // refuses ragged lines
 		if err != nil || len(records) < 2 {
 			t.Errorf("%s: %d lines, %v", name, len(records), err)

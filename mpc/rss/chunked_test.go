@@ -10,24 +10,8 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
-	"consilium/mpc/spool"
+	"consilium/testkit"
 )
-
-// newSpill takes what chunks do not hold, until the test ends.
-func newSpill(t testing.TB, chunkRows int) *rss.Spill {
-	t.Helper()
-	dir, err := spool.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	spill := rss.NewSpill(dir, chunkRows)
-	t.Cleanup(func() {
-		if err := spill.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return spill
-}
 
 // chunked puts public columns, piece by piece.
 func chunked(s *mpc.Session, spill *rss.Spill, columns ...[]int64) *rss.Chunked {
@@ -61,7 +45,7 @@ func allRows(s *mpc.Session, rows *rss.Chunked) [][]int64 {
 // disk, forward and backward, with its ends.
 func TestChunked(t *testing.T) {
 	for _, n := range []int{1, 64, 65, 1000} {
-		spill := newSpill(t, 64)
+		spill := testkit.NewSpill(t, 64)
 		x, y := numbersOf(n, 3), numbersOf(n, -7)
 		world := memnet.New(memnet.Config{})
 		if err := world.Run(func(s *mpc.Session) error {
@@ -91,7 +75,7 @@ func TestChunked(t *testing.T) {
 // TestChunkedWide: wide columns beside narrow ones, chunks put backward.
 func TestChunkedWide(t *testing.T) {
 	const n = 200
-	spill := newSpill(t, 64)
+	spill := testkit.NewSpill(t, 64)
 	world := memnet.New(memnet.Config{})
 	if err := world.Run(func(s *mpc.Session) error {
 		rows := spill.New(s, n, 1, 2)
@@ -141,11 +125,11 @@ func TestChunkedMisuse(t *testing.T) {
 		"no such column":   {func(s *mpc.Session, rows *rss.Chunked) { rows.Fill().End(s); rows.Get(s, 2, 1) }, "column 1 of chunk 2 is not there"},
 		"after its end":    {func(s *mpc.Session, rows *rss.Chunked) { rows.Fill().End(s); rows.Close(); rows.Get(s, 2) }, "not there"},
 		"a chunk twice":    {func(s *mpc.Session, rows *rss.Chunked) { rows.Fill().End(s); rows.Fill().End(s) }, "cannot be written"},
-		"no rows":          {func(s *mpc.Session, rows *rss.Chunked) { newSpill(t, 64).New(s, 0, 1, 0) }, "0 rows in chunks of 64"},
-		"chunks not of 64": {func(s *mpc.Session, rows *rss.Chunked) { newSpill(t, 63).New(s, 10, 1, 0) }, "chunks of 63"},
+		"no rows":          {func(s *mpc.Session, rows *rss.Chunked) { testkit.NewSpill(t, 64).New(s, 0, 1, 0) }, "0 rows in chunks of 64"},
+		"chunks not of 64": {func(s *mpc.Session, rows *rss.Chunked) { testkit.NewSpill(t, 63).New(s, 10, 1, 0) }, "chunks of 63"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spill := newSpill(t, 64)
+			spill := testkit.NewSpill(t, 64)
 			err := memnet.New(memnet.Config{}).Run(func(s *mpc.Session) error {
 				rows := spill.New(s, 200, 1, 0)
 				c.misuse(s, rows)

@@ -17,6 +17,7 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // sortChunked sorts rows with public columns, of which the first ones are keys, and
@@ -47,7 +48,7 @@ func chunkedKeys(specs []keySpec) []rss.ChunkedKey {
 // TestSortChunked: several keys of any kind, in one chunk, in as many as memory holds, and
 // in more.
 func TestSortChunked(t *testing.T) {
-	spill := newSpill(t, 64)
+	spill := testkit.NewSpill(t, 64)
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{1, 64, 65, 256, 257, 300, 321}).Draw(t, "rows")
 		specs := rapid.SliceOfN(genKey(), 1, 3).Draw(t, "keys")
@@ -76,7 +77,7 @@ func TestSortChunkedManyRows(t *testing.T) {
 	spec := []keySpec{{bits: 12, signed: true}}
 	lo, hi := spec[0].span()
 	for _, c := range []struct{ chunk, rows int }{{64, 3000}, {64, 2049}, {128, 4000}, {128, 513}} {
-		spill := newSpill(t, c.chunk)
+		spill := testkit.NewSpill(t, c.chunk)
 		for _, shape := range columnShapes {
 			x := column(rand.New(rand.NewPCG(7, uint64(c.rows))), shape, c.rows, lo, hi)
 			for name, x := range map[string][]int64{
@@ -101,7 +102,7 @@ func TestSortChunkedManyRows(t *testing.T) {
 // rows are compared nothing depends on ranks either.
 func TestSortChunkedShapeFollowsRanks(t *testing.T) {
 	const n = 700
-	spill := newSpill(t, 64)
+	spill := testkit.NewSpill(t, 64)
 	spec := []keySpec{{bits: 20}}
 	transcript := func(seed uint64, x []int64) memnet.Transcript {
 		w := memnet.New(memnet.Config{Seed: seed})
@@ -152,7 +153,7 @@ func TestSortChunkedFails(t *testing.T) {
 	x := column(rand.New(rand.NewPCG(3, 1)), "random", n, 0, 1<<20-1)
 	spec := []keySpec{{bits: 20}}
 	w := memnet.New(memnet.Config{Seed: 1})
-	if _, err := sortChunked(w, newSpill(t, 64), spec, x); err != nil {
+	if _, err := sortChunked(w, testkit.NewSpill(t, 64), spec, x); err != nil {
 		t.Fatal(err)
 	}
 	var hits []memnet.Record // the first message of each step from each party, if it sends one
@@ -177,7 +178,7 @@ func TestSortChunkedFails(t *testing.T) {
 		} {
 			hooks := hit(r, f)
 			world := memnet.New(memnet.Config{Seed: 1, Timeout: 100 * time.Millisecond, Hooks: hooks})
-			spill := newSpill(t, 64)
+			spill := testkit.NewSpill(t, 64)
 			if _, err := sortChunked(world, spill, spec, x); err == nil {
 				t.Errorf("%s %d>%d %s: not noticed", r.Step, r.From, r.To, name)
 			}
@@ -195,7 +196,7 @@ func TestSortChunkedFails(t *testing.T) {
 func TestSortChunkedAlone(t *testing.T) {
 	before := openFiles(t)
 	for gone := range mpc.PartyID(3) {
-		spill := newSpill(t, 64)
+		spill := testkit.NewSpill(t, 64)
 		w := memnet.New(memnet.Config{Timeout: time.Minute})
 		err := w.Run(func(s *mpc.Session) error {
 			if s.Self() == gone {
@@ -245,7 +246,7 @@ func TestSortChunkedMisuse(t *testing.T) {
 		"width of 0":         {{Bits: 0}},
 		"10000 rows are too many to be sorted 256": {{Bits: 3}},
 	} {
-		spill := newSpill(t, 64)
+		spill := testkit.NewSpill(t, 64)
 		err := memnet.New(memnet.Config{}).Run(func(s *mpc.Session) error {
 			rows := chunked(s, spill, upTo(10_000))
 			sorted := rss.SortChunked(s.Step("sort"), rows, keys...)

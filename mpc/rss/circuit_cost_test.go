@@ -10,6 +10,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // primitive is one operation with what its doc comment promises.
@@ -124,8 +125,8 @@ func TestGoldenCircuits(t *testing.T) {
 	for _, procs := range []int{1, 8} {
 		runtime.GOMAXPROCS(procs)
 		tr := recordCircuits(t, 7, 8, 11)
-		golden(t, "circuits.golden", tr.String())
-		golden(t, "circuit_openings.golden", strings.Join(tr.Openings(), "\n")+"\n")
+		testkit.Golden(t, "circuits.golden", tr.String())
+		testkit.Golden(t, "circuit_openings.golden", strings.Join(tr.Openings(), "\n")+"\n")
 	}
 }
 

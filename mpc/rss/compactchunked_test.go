@@ -8,12 +8,13 @@ import (
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // TestCompactChunked: marked rows come first in their order, in one chunk, in as many as
 // memory holds, and in more; also if all are marked, or none.
 func TestCompactChunked(t *testing.T) {
-	spill := newSpill(t, 64)
+	spill := testkit.NewSpill(t, 64)
 	for _, n := range []int{1, 64, 200, 321} {
 		for _, share := range []float64{0, 0.3, 1} {
 			flag, want := make([]int64, n), []int64{}

@@ -15,6 +15,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 const exact = 300 // bits of the big.Floats that results are held against
@@ -339,7 +340,7 @@ func TestFloatTranscripts(t *testing.T) {
 				t.Errorf("%s: the shape depends on the argument", f.name)
 			}
 		}
-		golden(t, "floats.golden", lines.String())
+		testkit.Golden(t, "floats.golden", lines.String())
 	}
 }
 

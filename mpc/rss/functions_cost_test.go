@@ -13,6 +13,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // function is a numerical function with what its doc comment promises.
@@ -155,8 +156,8 @@ func TestFunctionTranscripts(t *testing.T) {
 				fmt.Fprintf(&full, "%s\n%s", f.name, tr)
 			}
 		}
-		golden(t, "functions.golden", lines.String())
-		golden(t, "rounded.golden", full.String())
+		testkit.Golden(t, "functions.golden", lines.String())
+		testkit.Golden(t, "rounded.golden", full.String())
 	}
 }
 

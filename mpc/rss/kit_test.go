@@ -1,20 +1,14 @@
 package rss_test
 
 import (
-	"flag"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
-	"testing"
 
 	"consilium/mpc"
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // site is a participant of the test worlds that is no compute party.
 const site = mpc.PartyID(3)
@@ -91,24 +85,6 @@ func only[V ring.Vector[V]](s *mpc.Session, p mpc.PartyID, x V) V {
 		return x
 	}
 	return nil
-}
-
-// golden compares text with a file in testdata, or writes it with -update.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s", path, got)
-	}
 }
 
 // everything runs each operation that talks once, on x known to the site and y

@@ -13,6 +13,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // rowOperation is an operation that moves or matches rows, on a column of keys of
@@ -104,7 +105,7 @@ func TestRowOperationTranscripts(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&lines, "Sort of 250 rows: %x\n", sha256.Sum256([]byte(w.Transcript().String())))
-		golden(t, "rows.golden", lines.String())
+		testkit.Golden(t, "rows.golden", lines.String())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // ledger is what was recorded of products at each party: how many of a form at a
@@ -107,7 +108,7 @@ func TestEveryProductIsRecorded(t *testing.T) {
 			fmt.Fprintf(&text, "  %s\n", line)
 		}
 	}
-	golden(t, "products.golden", text.String())
+	testkit.Golden(t, "products.golden", text.String())
 }
 
 // Operations on rows move rows besides: permutations take part in no product.

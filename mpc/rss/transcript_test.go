@@ -7,6 +7,7 @@ import (
 
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/testkit"
 )
 
 // record runs everything on inputs of a salt and returns the transcript.
@@ -25,8 +26,8 @@ func TestGoldenTranscript(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		runtime.GOMAXPROCS(procs)
 		tr := record(t, 7, 3, 11)
-		golden(t, "transcript.golden", tr.String())
-		golden(t, "openings.golden", strings.Join(tr.Openings(), "\n")+"\n")
+		testkit.Golden(t, "transcript.golden", tr.String())
+		testkit.Golden(t, "openings.golden", strings.Join(tr.Openings(), "\n")+"\n")
 	}
 }
 

@@ -1,15 +1,12 @@
 package sharestore
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"consilium/job"
 	"consilium/node/vault"
 	"consilium/protocols"
+	"consilium/testkit"
 )
 
 // kills is how often a process that changes its store is killed.
@@ -169,29 +167,9 @@ func countIn(t *testing.T, dir string) int {
 // last step that it had said to be done.
 func killed(t *testing.T, dir string, next int) int {
 	t.Helper()
-	exe, err := os.Executable()
-	must(t, err)
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childStart+"="+strconv.Itoa(next))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	done, wanted := next-1, next+rand.IntN(4)
-	var kill *time.Timer
-	for lines := bufio.NewScanner(out); ; {
-		if done+1 >= wanted && kill == nil {
-			kill = time.AfterFunc(rand.N(60*time.Millisecond), func() { _ = cmd.Process.Kill() })
-		}
-		if !lines.Scan() {
-			break
-		}
-		if done, err = strconv.Atoi(lines.Text()); err != nil {
-			t.Fatal(err)
-		}
+	p := testkit.Steps{
+		Env:  []string{childDir + "=" + dir, childStart + "=" + strconv.Itoa(next)},
+		Most: 4, Delay: 60 * time.Millisecond,
 	}
-	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
-		t.Fatalf("the process ended by itself: %v", err)
-	}
-	return done
+	return p.Killed(t, next)
 }

@@ -1,14 +1,11 @@
 package vault
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -19,6 +16,7 @@ import (
 	"consilium/job"
 	"consilium/mpc/mhe"
 	"consilium/node/statedir"
+	"consilium/testkit"
 )
 
 // kills is how often a process that changes its vault is killed.
@@ -176,43 +174,6 @@ func TestKill(t *testing.T) {
 	t.Logf("%d steps, %d of %d kills left something half done", next, torn, kills())
 }
 
-// killed runs the process from step next on, kills it at a random moment, and returns
-// the last step that it had said to be done.
-func killed(t *testing.T, dir string, next int) int {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childStart+"="+strconv.Itoa(next))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done, wanted := next-1, next+rand.IntN(7)
-	var kill *time.Timer
-	for lines := bufio.NewScanner(out); ; {
-		if done+1 >= wanted && kill == nil {
-			kill = time.AfterFunc(rand.N(150*time.Millisecond), func() { _ = cmd.Process.Kill() })
-		}
-		if !lines.Scan() {
-			break
-		}
-		if done, err = strconv.Atoi(lines.Text()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
-		t.Fatalf("the process ended by itself: %v", err)
-	}
-	return done
-}
-
 // checkSteps looks which of two states is in force, and returns the next step.
 func checkSteps(t *testing.T, v *Vault, made [2]*mhe.Epoch, done int) int {
 	t.Helper()
@@ -267,4 +228,15 @@ func filesOf(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return append(files, hidden...)
+}
+
+// killed runs the process from step next on, kills it at a random moment, and returns the
+// last step that it had said to be done.
+func killed(t *testing.T, dir string, next int) int {
+	t.Helper()
+	p := testkit.Steps{
+		Env:  []string{childDir + "=" + dir, childStart + "=" + strconv.Itoa(next)},
+		Most: 7, Delay: 150 * time.Millisecond,
+	}
+	return p.Killed(t, next)
 }

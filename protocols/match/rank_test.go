@@ -1,7 +1,6 @@
 package match_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -21,9 +20,8 @@ import (
 	"consilium/organ/policy"
 	"consilium/policies"
 	"consilium/protocols/match"
+	"consilium/testkit"
 )
-
-var update = flag.Bool("update", false, "write golden files")
 
 // registrar is the participant that is no party: she shares what lists hold.
 const registrar = mpc.PartyID(3)
@@ -533,29 +531,11 @@ func TestRankTranscript(t *testing.T) {
 			t.Errorf("%s: the transcript tells of it", name)
 		}
 	}
-	golden(t, "rank.shape.golden", first.Shape())
+	testkit.Golden(t, "rank.shape.golden", first.Shape())
 	for _, o := range first.Openings() {
 		if !strings.HasPrefix(o, "match/rank/order/order/") && !strings.HasPrefix(o, "match/duplicates/order/") && !strings.HasPrefix(o, "match/told.") {
 			t.Errorf("opens %s", o)
 		}
-	}
-}
-
-// golden compares text with a file of testdata.
-func golden(t *testing.T, name, text string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text != string(want) {
-		t.Errorf("%s has changed; if that is meant, run go test with -update and look at the difference:\n%s", name, text)
 	}
 }
 

@@ -1,0 +1,56 @@
+package testkit
+
+import (
+	"bufio"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Steps is a process of the test's own program that does one numbered step after the
+// other, and writes the number of each on its output when it is done.
+type Steps struct {
+	Env   []string      // tells the program that it is that process
+	Most  int           // steps before it is killed
+	Delay time.Duration // the longest time after the last of these
+}
+
+// Killed runs it from step next on, kills it at a random moment, and returns the last
+// step that it had said to be done.
+func (p Steps) Killed(t *testing.T, next int) int {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), p.Env...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done, wanted := next-1, next+rand.IntN(p.Most)
+	var kill *time.Timer
+	for lines := bufio.NewScanner(out); ; {
+		if done+1 >= wanted && kill == nil {
+			kill = time.AfterFunc(rand.N(p.Delay), func() { _ = cmd.Process.Kill() })
+		}
+		if !lines.Scan() {
+			break
+		}
+		if done, err = strconv.Atoi(lines.Text()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Fatalf("the process ended by itself: %v", err)
+	}
+	return done
+}
