@@ -63,7 +63,10 @@ func (l *line) printGoals(w io.Writer, f *findings) {
 		least, by := f.floor.least(o.res)
 		rounds, allowed := fmt.Sprint(o.res.Rounds), 4*o.res.shares+64
 		if o.res.Rounds == 0 {
-			rounds, allowed = "", mostOnDisk
+			rounds = ""
+		}
+		if o.res.Rounds == 0 || o.res.MBs > 0 {
+			allowed = mostOnDisk
 		}
 		fmt.Fprintf(w, "| %s | %v | %s | %s | %s | %s | %s | %.1f | %.1f | %s | %.0f | %.0f |\n", g.op, r.n, figure(o.res.Seconds), most, verdict,
 			figure(least), by, o.res.Seconds/least, slices.Max(o.res.MB), rounds, slices.Max(o.res.PeakMB), allowed)
