@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,9 +29,17 @@ func Open(path string) (*Dir, error) {
 	}
 	left, err := filepath.Glob(filepath.Join(path, prefix+"*"))
 	for _, name := range left {
-		err = errors.Join(err, os.Remove(name))
+		err = errors.Join(err, remove(name))
 	}
 	return &Dir{path}, err
+}
+
+// remove takes a name away, which another process that opens the directory may have done.
+func remove(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // File is a sequence of records of at most a given size, each of which is written once
@@ -61,7 +70,7 @@ func (d *Dir) Create(size int) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Remove(file.Name()); err != nil {
+	if err := remove(file.Name()); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return &File{file: file, aead: aead, size: size, written: make(map[int]uint64)}, nil

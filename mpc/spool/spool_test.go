@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -119,6 +120,38 @@ func TestLeftOver(t *testing.T) {
 	if len(left) != 1 || left[0].Name() != "mine" {
 		t.Errorf("left are %v", left)
 	}
+}
+
+// TestSharedDirectory: who opens a directory is not in the way of who makes files in it.
+func TestSharedDirectory(t *testing.T) {
+	path := t.TempDir()
+	d, err := Open(path)
+	must(t, err)
+	var all sync.WaitGroup
+	often := func(f func() error) {
+		all.Go(func() {
+			for range 300 {
+				if err := f(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 2 {
+		often(func() error {
+			_, err := Open(path)
+			return err
+		})
+		often(func() error {
+			f, err := d.Create(8)
+			if err == nil {
+				err = f.Close()
+			}
+			return err
+		})
+	}
+	all.Wait()
 }
 
 // TestFullDisk: a disk that takes no more is an error that says so.
