@@ -5,52 +5,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 
 	"consilium/mpc"
 	"consilium/mpc/ring"
 	"consilium/mpc/spool"
 )
 
-// Spill makes Chunked rows, and ends them. Those of more than one chunk it keeps in
-// temporary files, encrypted under keys that are nowhere else.
-type Spill struct {
-	dir   *spool.Dir
-	chunk int
-
-	mu   sync.Mutex
-	open map[*Chunked]struct{}
-}
-
-// ChunkRows is how many rows a chunk has between parties of one study, who must all have
-// the same: enough that the rounds of a chunk cost less than its rows, few enough that a
-// hundred columns of them fit a hundred megabytes.
-const ChunkRows = 1 << 16
-
-// NewSpill is for chunks of that many rows, a multiple of 64, and files in a directory.
-// Its owner closes it.
-func NewSpill(dir *spool.Dir, chunkRows int) *Spill {
-	return &Spill{dir: dir, chunk: chunkRows, open: make(map[*Chunked]struct{})}
-}
-
-// Close ends all that was made and has not ended.
-func (sp *Spill) Close() error {
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	var err error
-	for t := range sp.open {
-		err = errors.Join(err, t.end())
-	}
-	clear(sp.open)
-	return err
-}
-
 // Chunked is rows on shares, chunk by chunk: narrow columns, of Vec, and wide ones, of
 // Vec128. All chunks but the last have the same public number of rows. Rows of one chunk
 // are in memory, others on disk but for the first and the last row of each chunk.
 //
-// A chunk is put once, chunks in any order, and read any number of times. Errors stick to the session, as everywhere: what is read then is zeros. It
-// prints as "redacted".
+// A chunk is put once, chunks in any order, and read any number of times. Errors stick to
+// the session, as everywhere: what is read then is zeros. It prints as "redacted".
 type Chunked struct {
 	spill        *Spill
 	rows         int
@@ -68,40 +34,6 @@ type chunkColumns struct {
 
 // chunkEnds are the first and the last row of a chunk.
 type chunkEnds struct{ first, last chunkColumns }
-
-// New makes Chunked of so many rows, narrow columns and wide ones, of which nothing is
-// put yet.
-func (sp *Spill) New(s *mpc.Session, rows, narrow, wide int) *Chunked {
-	return sp.NewOf(s, sp.chunk, rows, narrow, wide)
-}
-
-// ChunkRows is how many rows a chunk has of what New makes.
-func (sp *Spill) ChunkRows() int { return sp.chunk }
-
-// NewOf is New for chunks of another number of rows, a multiple of 64: what several of
-// them take in side by side is to be held in memory together.
-func (sp *Spill) NewOf(s *mpc.Session, chunk, rows, narrow, wide int) *Chunked {
-	t := &Chunked{spill: sp, rows: rows, chunk: chunk, narrow: narrow, wide: wide}
-	if rows <= 0 || chunk <= 0 || chunk%wordBits != 0 {
-		s.Fail(fmt.Errorf("%d rows in chunks of %d", rows, chunk))
-		t.rows, t.chunk = max(rows, 1), max(chunk, 1)
-		return t
-	}
-	t.ends = make([]chunkEnds, t.Chunks())
-	if t.Chunks() == 1 {
-		return t
-	}
-	file, err := sp.dir.Create(2 * ring.Size64 * chunk)
-	if err != nil {
-		s.Fail(fmt.Errorf("make a temporary file: %w", err))
-		return t
-	}
-	t.file = file
-	sp.mu.Lock()
-	sp.open[t] = struct{}{}
-	sp.mu.Unlock()
-	return t
-}
 
 // Like makes Chunked of as many rows, in the same chunks, with other columns.
 func (t *Chunked) Like(s *mpc.Session, narrow, wide int) *Chunked {
@@ -345,59 +277,3 @@ func (*Chunked) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText keeps rows out of JSON, also as a field of something else.
 func (*Chunked) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Filler puts rows that come in pieces of any length, in their order.
-type Filler struct {
-	to      *Chunked
-	chunk   int // the one at work
-	filled  int // rows of it
-	pending []Vec
-}
-
-// Fill begins to put rows of narrow columns.
-func (t *Chunked) Fill() *Filler { return &Filler{to: t} }
-
-// Append puts the next rows.
-func (f *Filler) Append(s *mpc.Session, columns ...Vec) {
-	if !ready(s, columns...) || !length(s, len(columns), f.to.narrow) {
-		return
-	}
-	for at, n := 0, columns[0].Len(); at < n; {
-		if f.chunk == f.to.Chunks() {
-			s.Fail(fmt.Errorf("more rows came than the %d that there are", f.to.rows))
-			return
-		}
-		if f.pending == nil {
-			for range f.to.narrow {
-				f.pending = append(f.pending, zero[ring.Vec64](f.to.size(f.chunk)))
-			}
-		}
-		k := min(n-at, f.to.size(f.chunk)-f.filled)
-		for j, x := range columns {
-			copy(f.pending[j].A[f.filled:], x.A[at:at+k])
-			copy(f.pending[j].B[f.filled:], x.B[at:at+k])
-		}
-		at, f.filled = at+k, f.filled+k
-		if f.filled == f.to.size(f.chunk) {
-			f.put(s)
-		}
-	}
-}
-
-// put puts the chunk at work, of which rows that have not come are zeros.
-func (f *Filler) put(s *mpc.Session) {
-	f.to.Put(s, f.chunk, f.pending)
-	f.chunk, f.filled, f.pending = f.chunk+1, 0, nil
-}
-
-// End puts zeros for rows that have not come.
-func (f *Filler) End(s *mpc.Session) {
-	for f.chunk < f.to.Chunks() && s.Err() == nil {
-		if f.pending == nil {
-			for range f.to.narrow {
-				f.pending = append(f.pending, zero[ring.Vec64](f.to.size(f.chunk)))
-			}
-		}
-		f.put(s)
-	}
-}
