@@ -57,6 +57,16 @@ func (m *Mapping) Dead() string {
 	return "WITH " + strings.Join(q.cohort(), ", ") + " SELECT count(*) FROM followed WHERE died < day"
 }
 
+// Undated is a query for how many persons of the cohort died on a day that is not
+// recorded, which must be none where follow-up counts: none of them may count as alive.
+func (m *Mapping) Undated() string {
+	if !m.has(Time) {
+		return "SELECT 0"
+	}
+	q := &compiler{m: m}
+	return "WITH " + strings.Join(q.cohort(), ", ") + " SELECT count(*) FROM followed WHERE died IS NULL AND person IN (SELECT person FROM " + deaths + ")"
+}
+
 type compiler struct {
 	m        *Mapping
 	selected []string

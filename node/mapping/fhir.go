@@ -24,8 +24,11 @@ func (m *Mapping) Resources() []string {
 // MaxLine caps a line of NDJSON, in bytes.
 const MaxLine = 4 << 20
 
-// maxCodings caps the codings of one resource.
-const maxCodings = 1000
+// maxCodings caps the codings of one resource, and maxComponents the parts of an observation.
+const (
+	maxCodings    = 1000
+	maxComponents = 1000
+)
 
 // The parts of resources that count. What else a resource holds is passed over.
 type (
@@ -56,6 +59,7 @@ type (
 		header
 		BirthDate        string `json:"birthDate"`
 		Gender           string `json:"gender"`
+		DeceasedBoolean  bool   `json:"deceasedBoolean"`
 		DeceasedDateTime string `json:"deceasedDateTime"`
 	}
 	condition struct {
@@ -67,15 +71,21 @@ type (
 		OnsetPeriod        period          `json:"onsetPeriod"`
 		RecordedDate       string          `json:"recordedDate"`
 	}
+	// measured is a value with what it is of: an observation's own, or that of one of
+	// its components, as the two of a blood pressure are.
+	measured struct {
+		Code          codeableConcept `json:"code"`
+		ValueQuantity *quantity       `json:"valueQuantity"`
+	}
 	observation struct {
 		header
-		Status            string          `json:"status"`
-		Subject           reference       `json:"subject"`
-		Code              codeableConcept `json:"code"`
-		EffectiveDateTime string          `json:"effectiveDateTime"`
-		EffectivePeriod   period          `json:"effectivePeriod"`
-		EffectiveInstant  string          `json:"effectiveInstant"`
-		ValueQuantity     *quantity       `json:"valueQuantity"`
+		measured
+		Status            string     `json:"status"`
+		Subject           reference  `json:"subject"`
+		EffectiveDateTime string     `json:"effectiveDateTime"`
+		EffectivePeriod   period     `json:"effectivePeriod"`
+		EffectiveInstant  string     `json:"effectiveInstant"`
+		Component         []measured `json:"component"`
 	}
 )
 
@@ -134,8 +144,14 @@ func (r *Reader) readPatient(p *patient, emit Emit) (*Bad, error) {
 		}
 		born = number
 	}
-	if err := emit(persons, []any{p.ID, born, p.Gender}); err != nil || p.DeceasedDateTime == "" {
+	if err := emit(persons, []any{p.ID, born, p.Gender}); err != nil {
 		return nil, err
+	}
+	if p.DeceasedDateTime == "" {
+		if p.DeceasedBoolean {
+			return nil, emit(deaths, []any{p.ID, nil})
+		}
+		return nil, nil
 	}
 	t, problem := r.event(p.DeceasedDateTime)
 	if problem != "" {
@@ -208,12 +224,25 @@ func (r *Reader) readObservation(o *observation, emit Emit) (*Bad, error) {
 	case "entered-in-error", "cancelled":
 		return nil, nil
 	}
-	codes, bad := o.Code.wanted(func(s string) bool { return r.units[s] != nil })
+	if len(o.Component) > maxComponents {
+		return &Bad{"component", "more than 1000 of them"}, nil
+	}
+	bad, err := r.readMeasured(o, &o.measured, "", emit)
+	for i := 0; i < len(o.Component) && bad == nil && err == nil; i++ {
+		bad, err = r.readMeasured(o, &o.Component[i], "component.", emit)
+	}
+	return bad, err
+}
+
+// readMeasured reads a value of an observation, which lies there in a field of that name.
+func (r *Reader) readMeasured(o *observation, v *measured, field string, emit Emit) (*Bad, error) {
+	codes, bad := v.Code.wanted(func(s string) bool { return r.units[s] != nil })
 	if bad != nil || codes == nil {
 		return bad, nil
 	}
 	// A value that is only known to be above or below a limit is none.
-	if o.ValueQuantity == nil || o.ValueQuantity.Value == "" || o.ValueQuantity.Comparator != "" {
+	q := v.ValueQuantity
+	if q == nil || q.Value == "" || q.Comparator != "" {
 		return nil, nil
 	}
 	id, bad := o.Subject.subject()
@@ -229,20 +258,20 @@ func (r *Reader) readObservation(o *observation, emit Emit) (*Bad, error) {
 	if problem != "" {
 		return &Bad{name, problem}, nil
 	}
-	v, problem := value(o.ValueQuantity.Value.String())
+	number, problem := value(q.Value.String())
 	if problem != "" {
-		return &Bad{"valueQuantity.value", problem}, nil
+		return &Bad{field + "valueQuantity.value", problem}, nil
 	}
-	unit := o.ValueQuantity.Code
+	unit := q.Code
 	if unit == "" {
-		unit = o.ValueQuantity.Unit
+		unit = q.Unit
 	}
 	r.record++
 	for _, s := range codes {
 		if problem := r.unit(s, unit); problem != "" {
-			return &Bad{"valueQuantity.code", problem}, nil
+			return &Bad{field + "valueQuantity.code", problem}, nil
 		}
-		if err := emit(measurements, []any{r.record, id, s, dayOf(t), v, unit}); err != nil {
+		if err := emit(measurements, []any{r.record, id, s, dayOf(t), number, unit}); err != nil {
 			return nil, err
 		}
 	}

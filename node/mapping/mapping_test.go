@@ -169,6 +169,8 @@ columns: [{name: x, rule: measurement, concepts: ["s|x"], window: [0, 0], take: 
 	f.Add(0, []byte(`{"resourceType": "Patient", "id": "1", "birthDate": "1950-01", "deceasedDateTime": "2015-01-01T00:00:00Z"}`))
 	f.Add(1, []byte(`{"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "onsetDateTime": "2016", "code": {"coding": [{"system": "s", "code": "c"}]}}`))
 	f.Add(2, []byte(`{"resourceType": "Observation", "subject": {"reference": "Patient/1"}, "effectiveDateTime": "2016-01-01", "code": {"coding": [{"system": "s", "code": "x"}]}, "valueQuantity": {"value": 1e3, "unit": "u"}}`))
+	f.Add(2, []byte(`{"resourceType": "Observation", "subject": {"reference": "Patient/1"}, "effectiveDateTime": "2016-01-01", "component": [{}, {"code": {"coding": [{"system": "s", "code": "x"}]}, "valueQuantity": {"value": 1, "unit": "u"}}]}`))
+	f.Add(0, []byte(`{"resourceType": "Patient", "id": "1", "deceasedBoolean": true}`))
 	f.Fuzz(func(t *testing.T, kind int, line []byte) {
 		r := m.NewReader(at(2024, 1, 1))
 		bad, err := r.ReadResource([]string{Patient, ConditionResource, Observation}[uint(kind)%3], line, func(relation string, row []any) error {
@@ -203,12 +205,12 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	sources := m.Sources()
-	f.Add(0, "1", "8507", "1950", "1", "31")
-	f.Add(4, "1", "3016723", "2015-01-01", "1.5", "8840")
-	f.Add(5, "1", "1", "2015-01-01", "2015-01-31", "")
-	f.Fuzz(func(t *testing.T, table int, a, b, c, d, e string) {
+	f.Add(0, "1", "8507", "1950", "1", "31", "")
+	f.Add(4, "1", "3016723", "2015-01-01", "1.5", "8840", "4172703")
+	f.Add(5, "1", "1", "2015-01-01", "2015-01-31", "", "")
+	f.Fuzz(func(t *testing.T, table int, a, b, c, d, e, g string) {
 		s := &sources[uint(table)%uint(len(sources))]
-		cells := []string{a, b, c, d, e}[:len(s.Columns)+len(s.Optional)]
+		cells := []string{a, b, c, d, e, g}[:len(s.Columns)+len(s.Optional)]
 		bad, err := m.NewReader(at(2024, 1, 1)).Read(s, cells, func(relation string, row []any) error {
 			if len(row) != len(Fields(relation)) || row[0] == "" {
 				t.Errorf("%v for %s", row, relation)

@@ -36,7 +36,7 @@ func (m *Mapping) Sources() []Source {
 	if m.has(Measurement) {
 		list = append(list, Source{
 			Table: "measurement", read: readMeasurement,
-			Columns: []string{"person_id", "measurement_concept_id", "measurement_date", "value_as_number", "unit_concept_id"},
+			Columns: []string{"person_id", "measurement_concept_id", "measurement_date", "value_as_number", "unit_concept_id"}, Optional: []string{"operator_concept_id"},
 			Concept: "measurement_concept_id", Concepts: m.concepts(Measurement),
 		})
 	}
@@ -119,9 +119,13 @@ func readPeriod(r *Reader, cells []string, emit Emit) (*Bad, error) {
 	return nil, emit(periods, []any{cells[0], dayOf(first), dayOf(last)})
 }
 
+// equals is OMOP's concept of the operator "=".
+const equals = "4172703"
+
 func readMeasurement(r *Reader, cells []string, emit Emit) (*Bad, error) {
-	concept, number, unit := cells[1], cells[3], cells[4]
-	if r.units[concept] == nil || number == "" {
+	concept, number, unit, operator := cells[1], cells[3], cells[4], cells[5]
+	// A value that is only known to be above or below a limit is none.
+	if r.units[concept] == nil || number == "" || operator != "" && operator != "0" && operator != equals {
 		return nil, nil
 	}
 	t, problem := r.event(cells[2])

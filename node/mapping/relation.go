@@ -16,7 +16,7 @@ const (
 	conditions   = "conditions"   // person, concept, day, date
 	measurements = "measurements" // record, person, concept, day, value, unit
 	drugs        = "drugs"        // person, concept, day, last
-	deaths       = "deaths"       // person, day
+	deaths       = "deaths"       // person, day; null where it is not recorded
 	periods      = "periods"      // person, day, last
 )
 

@@ -180,6 +180,7 @@ func (t *cohort) start(ctx context.Context) error {
 	for _, none := range []struct{ query, problem string }{
 		{mapping.Twice, "ids that stand for more than one person: %d; a person must come once"},
 		{t.m.Dead(), "persons who died before their index day: %d; mend the days in the tables"},
+		{t.m.Undated(), "persons of the cohort who died on a day that is not recorded: %d; give their deceasedDateTime, or leave them out"},
 	} {
 		var count int
 		if err := db.QueryRowContext(ctx, none.query).Scan(&count); err != nil {

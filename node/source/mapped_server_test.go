@@ -50,7 +50,7 @@ func TestMappingOfServer(t *testing.T) {
 	compareRows(t, "postgres", codesOfSetting(t, setting, mappedSchema, rows+2), codesOf(t, oracle, mappedSchema, rows+2))
 
 	// What is wrong is named by table and column.
-	exec("INSERT INTO cdm.measurement VALUES (100, 3016723, '2015-01-01', 4711, 4713)")
+	exec("INSERT INTO cdm.measurement VALUES (100, 3016723, '2015-01-01', 4711, 4713, NULL)")
 	wantCheckError(t, setting, "table measurement: column unit_concept_id: a unit that column")
 	exec("DELETE FROM cdm.measurement WHERE unit_concept_id = 4713; INSERT INTO cdm.condition_occurrence VALUES (1, 100, 316139, '2999-12-31')")
 	wantCheckError(t, setting, "table condition_occurrence: column condition_start_date: in the future")

@@ -293,7 +293,7 @@ func omopTables(list []made) map[string][][]string {
 		"condition_occurrence": {{"condition_occurrence_id", "person_id", "condition_concept_id", "condition_start_date"}},
 		"DEATH":                {{"person_id", "death_date", "cause_concept_id"}},
 		"observation_period":   {{"PERSON_ID", "OBSERVATION_PERIOD_START_DATE", "OBSERVATION_PERIOD_END_DATE"}},
-		"measurement":          {{"person_id", "measurement_concept_id", "measurement_date", "value_as_number", "unit_concept_id"}},
+		"measurement":          {{"person_id", "measurement_concept_id", "measurement_date", "value_as_number", "unit_concept_id", "operator_concept_id"}},
 		"drug_exposure":        {{"person_id", "drug_concept_id", "drug_exposure_start_date", "drug_exposure_end_date"}},
 	}
 	add := func(table string, cells ...string) { tables[table] = append(tables[table], cells) }
@@ -305,10 +305,13 @@ func omopTables(list []made) map[string][][]string {
 			add("condition_occurrence", strconv.Itoa(k), p.id, codes[c.what][0], date(c.day))
 		}
 		for _, v := range p.values {
-			add("measurement", p.id, codes[v.what][0], date(v.day), v.value, codes[v.unit][0])
+			add("measurement", p.id, codes[v.what][0], date(v.day), v.value, codes[v.unit][0], []string{"", "0", "4172703"}[i%3])
 		}
-		add("measurement", p.id, "999", "no date", "much", "1")
-		add("measurement", p.id, codes["creatinine"][0], date(p.first), "", "0")
+		add("measurement", p.id, "999", "no date", "much", "1", "")
+		add("measurement", p.id, codes["creatinine"][0], date(p.first), "", "0", "")
+		if len(p.values) > 0 { // known to be below a limit
+			add("measurement", p.id, codes["creatinine"][0], date(p.values[0].day), "0.1", "8840", "4171756")
+		}
 		for _, d := range p.drugs {
 			add("drug_exposure", p.id, codes["statin"][0], date(d.first), date(d.last))
 		}
@@ -358,10 +361,15 @@ func writeFHIR(t *testing.T, dir string, list []made) {
 		})
 		for _, v := range p.values {
 			k++
-			put(&observations[k%2], map[string]any{
-				"resourceType": "Observation", "status": "final", "subject": subject, "code": coded(v.what), "effectiveDateTime": date(v.day) + "T08:00:00Z",
-				"valueQuantity": map[string]any{"value": json.Number(v.value), "unit": v.unit, "code": codes[v.unit][1], "system": "http://unitsofmeasure.org"},
-			})
+			observed := map[string]any{"resourceType": "Observation", "status": "final", "subject": subject, "effectiveDateTime": date(v.day) + "T08:00:00Z"}
+			part := observed
+			if v.what == "systolic" && k%2 == 1 { // as one of a pair
+				part = map[string]any{}
+				observed["code"], observed["component"] = coded("heart failure"), []any{map[string]any{"code": coded("infarction")}, part}
+			}
+			part["code"] = coded(v.what)
+			part["valueQuantity"] = map[string]any{"value": json.Number(v.value), "unit": v.unit, "code": codes[v.unit][1], "system": "http://unitsofmeasure.org"}
+			put(&observations[k%2], observed)
 		}
 		put(&observations[0], map[string]any{
 			"resourceType": "Observation", "status": "final", "subject": subject, "code": coded("creatinine"), "effectiveDateTime": date(p.first),
