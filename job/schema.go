@@ -283,6 +283,24 @@ func (c *Column) StepRat() *big.Rat {
 	return c.step().rat()
 }
 
+// DecimalDigits is the most digits of a decimal number that counts in a signed word.
+const DecimalDigits = 18
+
+// DecimalForm says how the codes of a numeric column become decimal numbers: value = code *
+// factor * 10^-scale, of at most that many digits, DecimalDigits or fewer.
+func (c *Column) DecimalForm() (factor int64, scale, digits int, err error) {
+	step := c.StepRat()
+	scale, _ = step.FloatPrec()
+	f := new(big.Rat).Mul(step, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)))
+	lowest, highest := c.Codes()
+	largest := new(big.Int).Mul(f.Num(), big.NewInt(max(highest, -highest, lowest, -lowest)))
+	digits = max(len(largest.String()), scale)
+	if digits > DecimalDigits || !f.Num().IsInt64() {
+		return 0, 0, 0, fmt.Errorf("its numbers have %d digits, a Parquet file of this program has at most %d: write CSV", digits, DecimalDigits)
+	}
+	return f.Num().Int64(), scale, digits, nil
+}
+
 // Code turns a cell's or an argument's text into its code. Whether the text
 // means missing is the caller's to ask first. Errors never tell the value.
 func (c *Column) Code(value string) (int64, error) {

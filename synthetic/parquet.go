@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/big"
 
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -64,7 +63,7 @@ func newParquetColumn(c *job.Column) (*parquetColumn, schema.Node, error) {
 		node, err := schema.NewPrimitiveNodeLogical(c.Name, parquet.Repetitions.Optional, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
 		return p, node, err
 	}
-	factor, scale, digits, err := decimalForm(c)
+	factor, scale, digits, err := c.DecimalForm()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,21 +78,6 @@ func newParquetColumn(c *job.Column) (*parquetColumn, schema.Node, error) {
 	}
 	node, err := schema.NewPrimitiveNodeLogical(c.Name, parquet.Repetitions.Optional, logical, kind, -1, -1)
 	return p, node, err
-}
-
-// decimalForm says how codes become decimal numbers: value = code * factor *
-// 10^-scale, of at most that many digits.
-func decimalForm(c *job.Column) (factor int64, scale, digits int, err error) {
-	step := c.StepRat()
-	scale, _ = step.FloatPrec()
-	f := new(big.Rat).Mul(step, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)))
-	lowest, highest := c.Codes()
-	largest := new(big.Int).Mul(f.Num(), big.NewInt(max(highest, -highest, lowest, -lowest)))
-	digits = max(len(largest.String()), scale)
-	if digits > 18 || !f.Num().IsInt64() {
-		return 0, 0, 0, fmt.Errorf("its numbers have %d digits, a Parquet file of this program has at most 18: write CSV", digits)
-	}
-	return f.Num().Int64(), scale, digits, nil
 }
 
 func (p *parquetWriter) write(b *Block) error {

@@ -2,8 +2,10 @@ package source_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -156,9 +158,9 @@ func TestBadRecordsAreNamedByPlace(t *testing.T) {
 		"future":     {"omop", "condition_occurrence.csv", "1,4711,316139,2999-01-01\n", []string{"condition_occurrence.csv: row ", "condition_start_date", "in the future"}},
 		"no date":    {"omop", "condition_occurrence.csv", "1,4711,316139,31.01.4712\n", []string{"condition_start_date", "not a date"}},
 		"no day":     {"omop", "condition_occurrence.csv", "1,4711,316139,2015-02-30\n", []string{"not a date"}},
-		"no number":  {"omop", "measurement.csv", "4711,3016723,2015-01-01,4712!,8840\n", []string{"measurement.csv: row ", "value_as_number", "not a number"}},
-		"unit":       {"omop", "measurement.csv", "4711,3016723,2015-01-01,1,4713\n", []string{"unit_concept_id", `column "creatinine"`, "under units"}},
-		"no person":  {"omop", "measurement.csv", ",3016723,2015-01-01,1,8840\n", []string{"person_id", "blank"}},
+		"no number":  {"omop", "measurement.csv", "4711,3016723,2015-01-01,4712!,8840,\n", []string{"measurement.csv: row ", "value_as_number", "not a number"}},
+		"unit":       {"omop", "measurement.csv", "4711,3016723,2015-01-01,1,4713,0\n", []string{"unit_concept_id", `column "creatinine"`, "under units"}},
+		"no person":  {"omop", "measurement.csv", ",3016723,2015-01-01,1,8840,\n", []string{"person_id", "blank"}},
 		"twice":      {"omop", "person.csv", "100,8507,1950,1,1,0\n", []string{"omop.yaml: ", "more than one person: 1"}},
 		"dead":       {"omop", "condition_occurrence.csv", "1,DEAD,316139,2020-12-31\n", []string{"died before their index day: 1"}},
 		"backwards":  {"omop", "observation_period.csv", "4711,2015-01-02,2015-01-01\n", []string{"before the start"}},
@@ -166,6 +168,8 @@ func TestBadRecordsAreNamedByPlace(t *testing.T) {
 		"other type": {"fhir", "Patient.ndjson", `{"resourceType": "Group", "id": "4711"}` + "\n", []string{"resourceType: not Patient"}},
 		"FHIR unit": {"fhir", "Observation.ndjson", `{"resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/4711"}, "effectiveDateTime": "2015-01-01",` +
 			`"code": {"coding": [{"system": "http://loinc.org", "code": "2160-0"}]}, "valueQuantity": {"value": 1, "unit": "4713"}}` + "\n", []string{"valueQuantity.code", "under units"}},
+		"component": {"fhir", "Observation.ndjson", `{"resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/4711"}, "effectiveDateTime": "2015-01-01",` +
+			`"component": [{"code": {"coding": [{"system": "http://loinc.org", "code": "2160-0"}]}, "valueQuantity": {"value": 1, "unit": "4713"}}]}` + "\n", []string{"component.valueQuantity.code", "under units"}},
 		"FHIR date":  {"fhir", "Patient.ndjson", `{"resourceType": "Patient", "id": "4711", "birthDate": "4713"}` + "\n", []string{"birthDate", "not a date"}},
 		"FHIR twice": {"fhir", "Patient.ndjson", `{"resourceType": "Patient", "id": "100"}` + "\n", []string{"more than one person: 1"}},
 		"cut":        {"fhir", "Condition.000.ndjson", `{"resourceType": "Condition", "code": {"cod`, []string{"Condition.000.ndjson: row ", "not JSON"}},
@@ -208,6 +212,46 @@ func TestBadRecordsAreNamedByPlace(t *testing.T) {
 	}
 }
 
+// TestDeathOnAnUnknownDay: who is dead since nobody knows when does not count as alive,
+// and does not matter where no follow-up is asked for.
+func TestDeathOnAnUnknownDay(t *testing.T) {
+	list := makePatients(1, 40, false)
+	dead := 0
+	for i := range list {
+		if p := &list[i]; p.expected() != nil && !p.died.IsZero() {
+			dead++
+		}
+	}
+	dir := t.TempDir()
+	writeFHIR(t, dir, list)
+	patients := filepath.Join(dir, "Patient.ndjson")
+	text, err := os.ReadFile(patients)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, patients, regexp.MustCompile(`"deceasedDateTime":"[^"]*"`).ReplaceAllString(string(text), `"deceasedBoolean":true`))
+	followed, plain := filepath.Join(dir, "followed.yaml"), filepath.Join(dir, "plain.yaml")
+	write(t, followed, mappingText("fhir", ""))
+	before, _, _ := strings.Cut(mappingText("fhir", ""), "  - {name: time")
+	write(t, plain, before)
+	wantError := fmt.Sprintf("followed.yaml: persons of the cohort who died on a day that is not recorded: %d;", dead)
+	for path, want := range map[string]string{followed: wantError, plain: ""} {
+		schema := &job.Schema{Columns: mappedSchema.Columns[:7]}
+		if want != "" {
+			schema = mappedSchema
+		}
+		s, err := source.Open(t.Context(), path, schema, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Check(t.Context())
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		s.Close()
+	}
+}
+
 // TestExportIsTheSameTable writes a mapped table, which reads like its mapping; the
 // tables are Parquet files this time.
 func TestExportIsTheSameTable(t *testing.T) {
@@ -233,6 +277,16 @@ func TestExportIsTheSameTable(t *testing.T) {
 		t.Fatalf("%d rows are written, want %d", rows, n)
 	}
 	compareRows(t, "export", codesOf(t, table, mappedSchema, rows), codesOf(t, want, mappedSchema, rows))
+	columnar := filepath.Join(dir, "table.parquet")
+	p, err := os.Create(columnar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if n, err := source.ExportParquet(t.Context(), path, mappedSchema, p); n != rows || err != nil {
+		t.Fatalf("%d rows are written, want %d: %v", n, rows, err)
+	}
+	compareRows(t, "Parquet", codesOf(t, columnar, mappedSchema, rows), codesOf(t, want, mappedSchema, rows))
 	write(t, filepath.Join(dir, "death.csv"), "person_id\n")
 	if _, err := source.Export(t.Context(), path, mappedSchema, f); err == nil {
 		t.Error("a mapping that cannot be read is exported")
