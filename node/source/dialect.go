@@ -35,6 +35,7 @@ type dialect struct {
 
 	flat bool // an expression gets a name by WITH; the engine shares out sums that way alone
 
+	numbers  bool // there is row_number()
 	showsAll bool // what show writes of any type is what a Parquet file's cell says
 	narrow   int  // digits of a product of decimal numbers that needs no exact
 	digits   int  // the most that a decimal number has; 0: no matter

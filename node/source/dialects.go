@@ -13,6 +13,7 @@ var dialects = map[string]*dialect{
 // duckDB is the embedded engine's.
 var duckDB = &dialect{
 	name:     "duckdb",
+	numbers:  true,
 	quote:    doubled,
 	literal:  literal,
 	whole:    castAs("BIGINT"),
@@ -33,6 +34,7 @@ var duckDB = &dialect{
 
 var postgresSQL = &dialect{
 	name:     "postgres",
+	numbers:  true,
 	quote:    doubled,
 	literal:  literal,
 	whole:    castAs("BIGINT"),
@@ -55,6 +57,7 @@ var postgresSQL = &dialect{
 // of 38 digits, backslashes that escape.
 var mySQLSQL = &dialect{
 	name:     "mysql",
+	numbers:  true,
 	quote:    func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" },
 	literal:  escaped,
 	whole:    castAs("SIGNED"),
@@ -91,6 +94,7 @@ var clickHouseSQL = &dialect{
 
 var trinoSQL = &dialect{
 	name:     "trino",
+	numbers:  true,
 	quote:    doubled,
 	literal:  literal,
 	whole:    castAs("BIGINT"),
@@ -107,6 +111,7 @@ var trinoSQL = &dialect{
 // ansiSQL is for servers of which nothing more is known.
 var ansiSQL = &dialect{
 	name:     "ansi",
+	numbers:  true,
 	quote:    doubled,
 	literal:  literal,
 	whole:    castAs("BIGINT"),

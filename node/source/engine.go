@@ -41,6 +41,7 @@ const (
 	wrongQuery
 	overflow
 	unreachable
+	elsewhere
 )
 
 var hints = map[problem]string{
@@ -51,6 +52,7 @@ var hints = map[problem]string{
 	forbidden:  "the user may not read it; grant SELECT on it",
 	late:       "the server gave it up for its limits of time or memory",
 	wrongQuery: "the server does not understand the query; mend query_file",
+	elsewhere:  "parts of its answer lie at other addresses, which are not followed; name an address that answers itself",
 	overflow:   "a value or a sum exceeds the server's numbers",
 }
 

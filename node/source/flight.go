@@ -7,6 +7,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -39,7 +41,18 @@ type loginError struct{ error }
 // Unwrap implements the interface of package errors.
 func (e loginError) Unwrap() error { return e.error }
 
+// elsewhereError is an error of fetching an answer that the server says is to be had at
+// other addresses.
+type elsewhereError struct{ error }
+
+// Unwrap implements the interface of package errors.
+func (e elsewhereError) Unwrap() error { return e.error }
+
 func flightProblem(err error) problem {
+	var away elsewhereError
+	if errors.As(err, &away) {
+		return elsewhere
+	}
 	var login loginError
 	code := status.Code(err)
 	if errors.As(err, &login) {
@@ -91,7 +104,7 @@ func (c *flightConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := &flightConn{client: client, header: metadata.MD{}}
+	conn := &flightConn{client: client, address: c.setting.Address, header: metadata.MD{}}
 	switch {
 	case c.setting.User != "":
 		as, err := client.Client.AuthenticateBasicToken(ctx, c.setting.User, c.password)
@@ -107,8 +120,9 @@ func (c *flightConnector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // flightConn answers queries and does nothing else.
 type flightConn struct {
-	client *flightsql.Client
-	header metadata.MD
+	client  *flightsql.Client
+	address string
+	header  metadata.MD
 }
 
 var errOnlyQueries = errors.New("this driver answers queries and nothing else")
@@ -137,7 +151,7 @@ func (c *flightConn) QueryContext(ctx context.Context, query string, args []driv
 		return nil, errOnlyQueries
 	}
 	ctx, stop := context.WithCancel(metadata.NewOutgoingContext(ctx, c.header))
-	rows := &flightRows{ctx: ctx, stop: stop, client: c.client}
+	rows := &flightRows{ctx: ctx, stop: stop, client: c.client, address: c.address}
 	info, err := c.client.Execute(ctx, query)
 	if err != nil {
 		stop()
@@ -153,14 +167,15 @@ func (c *flightConn) QueryContext(ctx context.Context, query string, args []driv
 
 // flightRows are the parts of an answer, one after the other.
 type flightRows struct {
-	ctx    context.Context
-	stop   context.CancelFunc
-	client *flightsql.Client
-	rest   []*flight.FlightEndpoint
-	schema *arrow.Schema
-	reader *flight.Reader
-	record arrow.Record // the reader's; nil: none at hand
-	at     int          // its next row
+	ctx     context.Context
+	stop    context.CancelFunc
+	client  *flightsql.Client
+	address string
+	rest    []*flight.FlightEndpoint
+	schema  *arrow.Schema
+	reader  *flight.Reader
+	record  arrow.Record // the reader's; nil: none at hand
+	at      int          // its next row
 }
 
 // open begins the next part.
@@ -173,10 +188,20 @@ func (r *flightRows) open() error {
 	}
 	reader, err := r.client.DoGet(r.ctx, r.rest[0].Ticket)
 	if err != nil {
+		if r.ctx.Err() == nil && r.away(r.rest[0].Location) {
+			err = elsewhereError{err}
+		}
 		return err
 	}
 	r.rest, r.reader, r.schema = r.rest[1:], reader, reader.Schema()
 	return nil
+}
+
+// away tells whether a part of an answer is said to lie at other addresses alone.
+func (r *flightRows) away(locations []*flight.Location) bool {
+	return len(locations) > 0 && !slices.ContainsFunc(locations, func(l *flight.Location) bool {
+		return strings.HasPrefix(l.Uri, "arrow-flight-reuse-connection:") || strings.HasSuffix(l.Uri, "//"+r.address)
+	})
 }
 
 // Columns implements driver.Rows.

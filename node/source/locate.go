@@ -22,11 +22,12 @@ func (st *store) locate(ctx context.Context, columns []int, count int64) error {
 		outputs = append(outputs, "CASE WHEN "+c.bad+" = 1 THEN "+r.dialect.show(c.value)+" END")
 		bad = append(bad, c.bad)
 	}
-	place, order := "0", ""
-	if r.place != "" {
-		place, order = r.place, " ORDER BY "+r.place
+	from, place := r.numbered(st.declared)
+	output, order := "0", ""
+	if place != "" {
+		output, order = place, " ORDER BY "+place
 	}
-	query := "SELECT " + place + ", " + strings.Join(outputs, ", ") + " FROM " + r.from +
+	query := "SELECT " + output + ", " + strings.Join(outputs, ", ") + " FROM " + from +
 		" WHERE " + strings.Join(bad, " + ") + " > 0" + order + fmt.Sprintf(" LIMIT %d", maxCellErrors)
 	rows, err := st.db.QueryContext(ctx, query)
 	if err != nil {
@@ -54,7 +55,7 @@ func (st *store) locate(ctx context.Context, columns []int, count int64) error {
 				return fmt.Errorf("%s: column %s: %w", st.name, c.Name, errContradiction)
 			}
 			e := &CellError{File: st.name, Column: c.Name, Problem: problem}
-			if r.place != "" {
+			if place != "" {
 				e.Row = int(row) + 1
 			}
 			found.add(e)
@@ -68,4 +69,23 @@ func (st *store) locate(ctx context.Context, columns []int, count int64) error {
 		return nil
 	}
 	return found
+}
+
+// maxNumbered is the most rows that a server is asked to number.
+const maxNumbered = 1 << 24
+
+// numbered is what stands behind FROM where rows are to be told by their numbers, and the
+// expression of these, from 0: by the order of the source, else by the columns that its
+// setting names for one; "" where neither is known, or the declared rows are too many to
+// be sorted for the sake of an error.
+func (r *relation) numbered(declared int) (from, place string) {
+	if r.place != "" || len(r.orderBy) == 0 || !r.dialect.numbers || declared > maxNumbered {
+		return r.from, r.place
+	}
+	keys := make([]string, len(r.orderBy))
+	for i, name := range r.orderBy {
+		keys[i] = r.dialect.quote(name)
+	}
+	const number = "consilium_row"
+	return "(SELECT *, row_number() OVER (ORDER BY " + strings.Join(keys, ", ") + ") - 1 AS " + number + " FROM " + r.from + ") numbered", number
 }

@@ -235,6 +235,13 @@ func (s *served) errors(t *testing.T, w *world) {
 	fails("step", setting, schemaOf(decimal("b", "1", "-1", "1")), len(w.rows), "column b: not a whole number of steps of 1")
 	fails("category", setting, schemaOf(text("c", "x", "y")), len(w.rows), "column c: not one of the 2 declared categories")
 	fails("rows", setting, worldSchema(), 5, "more than the 5 rows")
+	numbered := s.setting
+	numbered.Table, numbered.OrderBy = s.odd, []string{"n"}
+	place := "row 6, column n: out of the declared range 0 to 5"
+	if numbered.SQL() == "clickhouse" { // whose old versions do not number rows
+		place = "table " + s.odd + ": column n: out of the declared range 0 to 5"
+	}
+	fails("row", numbered, schemaOf(integer("n", "0", "5")), len(oddities), place)
 	setting.Address = "127.0.0.1:1"
 	fails("address", setting, worldSchema(), 1000, "127.0.0.1:1 cannot be reached")
 	setting.Address = s.setting.Address
