@@ -145,6 +145,8 @@ func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 	x := m.design.standardise(s.Step("standardise"), rows, in.Sums[designMoments], rowFrac(rows.Rows(), 0))
 	c := newCoxRows(s.Step("rows"), m.axis, rows, x, m.efron)
 	fit := c.fit(s.Step("fit"), x.kept)
+	likelihoods := c.logLikelihoods(s.Step("log"), fit.last)
+	fit.last.Close() // before the concordance sorts
 
 	n, events := x.members, c.events
 	kept := rss.Narrow(s, rss.Sum(s, x.kept))
@@ -161,7 +163,7 @@ func (Cox) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 			keptOutput:     x.kept,
 			coxCoef:        revealReals(s.Step("coef"), x.perStep(s, fit.coef(s.Step("size of coef")))),
 			coxErrors:      revealReals(s.Step("se"), x.perStep(s, fit.errors(s.Step("size of se"), c.perEvent))),
-			coxLikelihood:  rss.Lift(s.Step("likelihood"), c.logLikelihoods(s.Step("log"), fit.last)),
+			coxLikelihood:  rss.Lift(s.Step("likelihood"), likelihoods),
 			coxConcordance: c.concordance(s.Step("concordance"), fit.scores(s.Step("score"), c)).fraction(s.Step("fraction")),
 		},
 		Rows:   n,
