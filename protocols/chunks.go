@@ -17,6 +17,21 @@ func columnSums(s *mpc.Session, rows *rss.Chunked, columns ...int) []rss.Vec {
 	return out
 }
 
+// prefixSums returns the prefix sums of a chunk's rows. They go on from last, the last one
+// of the chunk before, which is empty before the first; it is their own last one then.
+// Local.
+func prefixSums(s *mpc.Session, x rss.Vec, last *rss.Vec) rss.Vec {
+	sums := rss.PrefixSum(s, x)
+	if last.Len() > 0 {
+		sums = rss.Add(s, sums, rss.Repeat(s, *last, sums.Len()))
+	}
+	*last = lastRow(s, sums)
+	return sums
+}
+
+// lastRow returns the last element. Local.
+func lastRow(s *mpc.Session, x rss.Vec) rss.Vec { return rss.Slice(s, x, x.Len()-1, x.Len()) }
+
 // plus adds x to a sum over chunks, which is empty before the first. Local.
 func plus[V ring.Vector[V]](s *mpc.Session, sum, x rss.Share[V]) rss.Share[V] {
 	if sum.Len() == 0 {

@@ -2,7 +2,6 @@ package protocols
 
 import (
 	"consilium/mpc"
-	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -89,40 +88,19 @@ func (c *coxRows) number(s *mpc.Session, axis timeAxis, sorted *rss.Chunked) {
 	if c.order = sorted.Like(s, orderStratumStart, 1); axis.strata != nil {
 		c.order = sorted.Like(s, orderColumns, 2)
 	}
-	runs, strata := rss.Zero[ring.Vec64](1), rss.Zero[ring.Vec64](1)
+	var runs, strata rss.Vec // how many there are so far
 	for i := range sorted.Chunks() {
 		s := s.Step("chunk", i)
-		numbered := func(start rss.Vec, before *rss.Vec) rss.Vec {
-			n := start.Len()
-			number := rss.Add(s, rss.PrefixSum(s, start), rss.Repeat(s, *before, n))
-			*before = rss.Slice(s, number, n-1, n)
-			return number
-		}
 		event := sorted.Get(s, i, riskEvent)[0]
 		start := startsIn(s.Step("starts"), sorted, i, riskKey, axis.width)
-		narrow := []rss.Vec{event, start, numbered(start, &runs)}
+		narrow := []rss.Vec{event, start, prefixSums(s, start, &runs)}
 		wide := event
 		if axis.strata != nil {
 			start := startsIn(s.Step("strata starts"), sorted, i, riskCarried+c.p, axis.width-axis.bits+1)
 			member := sorted.Get(s, i, riskCarried+c.p+1)[0]
-			narrow = append(narrow, start, numbered(start, &strata), member)
+			narrow = append(narrow, start, prefixSums(s, start, &strata), member)
 			wide = rss.Concat(s, event, member)
 		}
 		c.order.Put(s, i, narrow, inParts(s, rss.Lift(s.Step("lift"), wide), wide.Len()/event.Len())...)
 	}
-}
-
-// startsIn returns for chunk i of sorted rows 1 where the key in a column of that many
-// bits differs from the one before, and in the very first row, else 0. Costs of Equal
-// and ToArith.
-func startsIn(s *mpc.Session, rows *rss.Chunked, i, column, width int) rss.Vec {
-	key := rows.Get(s, i, column)[0]
-	if i == 0 {
-		return runStarts(s, key, width)
-	}
-	before := rows.Last(s, i-1, column)
-	if n := key.Len(); n > 1 {
-		before = rss.Concat(s, before, rss.Slice(s, key, 0, n-1))
-	}
-	return rss.ToArith(s.Step("start"), rss.Not(s, rss.Equal(s.Step("same"), before, key, width)))
 }

@@ -10,7 +10,6 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
-	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -140,23 +139,21 @@ func (CumInc) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 // columns are.
 func incidenceSums(s *mpc.Session, r *riskRows) *rss.Chunked {
 	logs := func(c *riskPiece) rss.Vec { return c.eventLogs(s, 0) } // no row comes after the last
-	total, logsBefore := r.sum(s, logs), rss.Zero[ring.Vec64](1)
+	total := r.sum(s, logs)
 	out := r.blocks[0].Like(s, soughtSums+r.carried, 0)
-	before := make([]rss.Vec, r.carried)
+	var lastLog rss.Vec
+	lasts := make([]rss.Vec, r.carried)
 	for i, part := range r.parts() {
 		s := s.Step("part", i)
 		c := r.piece(s, part)
-		sums := c.prefixSums(s, logs(c), logsBefore)
-		logsBefore = lastRow(s, sums)
+		sums := c.prefixSums(s, logs(c), &lastLog)
 		// Rows behind a row are those of earlier events.
 		survival := rss.Sub(s, sums, rss.Repeat(s, total, c.rows()))
 		share := hazardShare(s.Step("share"), c, survival, r.blocks[0].Rows())
 		terms := rss.Mul(s.Step("terms"), rss.Concat(s, c.carried...), rss.Repeat(s, share, r.carried))
 		columns := []rss.Vec{c.time, c.places(s)}
 		for j, x := range inParts(s, terms, r.carried) {
-			x = c.prefixSums(s, x, before[j])
-			before[j] = lastRow(s, x)
-			columns = append(columns, x)
+			columns = append(columns, c.prefixSums(s, x, &lasts[j]))
 		}
 		out.Put(s, part.chunk, columns)
 	}

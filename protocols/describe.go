@@ -25,7 +25,7 @@ import (
 // secret places of the quartiles are picked. The recipient learns exactly these
 // figures. All are exact.
 //
-// For each column the costs of sorting its rows (see rss.SortPermutation) and about
+// For each column the costs of sorting its rows (see rss.SortChunked) and about
 // 25 rounds: for 60,000 rows, which are one chunk, 200 rounds and 7 MB a party, for
 // 1,000,000 rows 1,500 rounds and 175 MB.
 type Describe struct{}

@@ -120,7 +120,7 @@ func (m *fisher) chunk(s *mpc.Session, i int) *readRows {
 		return &m.read
 	}
 	m.read = readRows{chunk: i} // what was read is no longer in the way
-	columns := m.rows.Get(s, i, upTo(m.p)...)
+	columns := m.rows.Get(s, i, firstColumns(m.p)...)
 	columns[0] = rss.Scale(s, columns[0], 1<<m.frac.z)
 	x := readRows{z: rss.Concat(s, columns...), chunk: i, n: columns[0].Len()}
 	x.across = rss.Transpose(s, x.z, m.p, x.n)
@@ -131,8 +131,8 @@ func (m *fisher) chunk(s *mpc.Session, i int) *readRows {
 	return &m.read
 }
 
-// upTo returns 0, 1, … n-1.
-func upTo(n int) []int {
+// firstColumns are the numbers of the first n columns.
+func firstColumns(n int) []int {
 	out := make([]int, n)
 	for i := range out {
 		out[i] = i

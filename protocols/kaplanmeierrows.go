@@ -60,7 +60,7 @@ func survivalSums(s *mpc.Session, r *riskRows) *rss.Chunked {
 	logs := func(c *riskPiece) rss.Vec { return c.eventLogs(s, vanished) }
 	total := r.sum(s, logs)
 	out := r.blocks[0].Like(s, survivalColumns, 0)
-	logBefore, squareBefore := rss.Zero[ring.Vec64](1), rss.Zero[ring.Vec64](1)
+	var lastLog, lastSquare rss.Vec
 	for _, part := range r.parts() {
 		c := r.piece(s, part)
 		own := logs(c)
@@ -70,8 +70,7 @@ func survivalSums(s *mpc.Session, r *riskRows) *rss.Chunked {
 			}
 			return math.Ldexp(1/(n*(n-1)), greenwoodFrac)
 		}))
-		logSums, squareSums := c.prefixSums(s, own, logBefore), c.prefixSums(s, squares, squareBefore)
-		logBefore, squareBefore = lastRow(s, logSums), lastRow(s, squareSums)
+		logSums, squareSums := c.prefixSums(s, own, &lastLog), c.prefixSums(s, squares, &lastSquare)
 		left := rss.Sub(s, rss.Repeat(s, total, c.rows()), rss.Sub(s, logSums, own))
 		out.Put(s, part.chunk, []rss.Vec{c.time, c.places(s), logSums, squareSums, left})
 	}

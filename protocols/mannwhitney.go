@@ -27,8 +27,8 @@ import (
 // in are dropped; two must be left.
 //
 // The rows are sorted once. U comes from the sum of the first group's ranks, and the
-// term in brackets from the lengths of runs of equal values, both as exact integers. The recipient learns U, z^2 with an error of 2^-50, and n. Costs
-// of newRanked and ranked.eachRun, and beyond that 27 bytes a row, 4 rounds for each
+// term in brackets from the lengths of runs of equal values, both as exact integers.
+// The recipient learns U, z^2 with an error of 2^-50, and n. Costs of newRanked and ranked.eachRun, and beyond that 27 bytes a row, 4 rounds for each
 // chunk and about 115 rounds.
 type MannWhitney struct{}
 
@@ -124,19 +124,11 @@ func (MannWhitney) Compute(s *mpc.Session, p *Plan, in Inputs) Outputs {
 
 // sizes returns the number of rows of every level. Local.
 func (r *rankedGroups) sizes(s *mpc.Session, rows *Sampled) rss.Vec {
-	k := len(r.group.levels)
-	sizes := rss.Zero[ring.Vec64](k)
-	for i := range rows.Chunks() {
-		var own []rss.Vec
-		of := rows.chunk(s, i)
-		rest := rss.Sum(s, of.Member)
-		for level := range k - 1 {
-			size := rss.Sum(s, of.Value[levelName(level)])
-			own, rest = append(own, size), rss.Sub(s, rest, size)
-		}
-		sizes = rss.Add(s, sizes, rss.Concat(s, append(own, rest)...))
+	rest, sizes := rows.sums(s, r.vectors()[1:]...)
+	for _, size := range sizes {
+		rest = rss.Sub(s, rest, size)
 	}
-	return sizes
+	return rss.Concat(s, append(sizes, rest)...)
 }
 
 // firstLevel returns which of the levels but the last is the first that is present.

@@ -11,7 +11,7 @@ import (
 // pairsBelow counts the pairs of a marked row and a row before it of a smaller rank.
 // Ranks are 0 to n-1, each once. Of one chunk the costs of pairsBelowIn; of several, one
 // of which has r rows, besides for each chunk about 60 bytes a row, and SortChunked by
-// log2 (n / r) bits.
+// log2 (n / r) bits. In memory are some elements a row of one chunk, for each chunk.
 //
 // Where ranks of two rows lie in ranges of r with a border between them, this tells
 // which is smaller, and counts of smaller ranks go on from chunk to chunk. Then rows of
@@ -62,11 +62,7 @@ func pairsApart(s *mpc.Session, rows, out *rss.Chunked, rank, mark int) rss.Vec 
 		hits, before := make([]rss.Vec, borders), make([]rss.Vec, borders)
 		for k, below := range inParts(s, flags, borders) {
 			number = rss.Sub(s, number, below)
-			before[k] = rss.PrefixSum(s, below)
-			if i > 0 {
-				before[k] = rss.Add(s, before[k], rss.Repeat(s, smaller[k], n))
-			}
-			smaller[k] = rss.Slice(s, before[k], n-1, n)
+			before[k] = prefixSums(s, below, &smaller[k])
 			// Marked rows that lie between this border and the next.
 			hits[k] = rss.Sub(s, marked[k+1], marked[k])
 		}

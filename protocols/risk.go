@@ -157,13 +157,9 @@ type riskPiece struct {
 
 // piece reads a part.
 func (r *riskRows) piece(s *mpc.Session, at riskPart) *riskPiece {
-	columns := make([]int, riskCarried+r.carried)
-	parts := make([][]rss.Vec, len(columns))
-	for j := range columns {
-		columns[j] = j
-	}
+	parts := make([][]rss.Vec, riskCarried+r.carried)
 	for _, block := range r.blocks[at.from:at.to] {
-		for j, x := range block.Get(s, at.chunk, columns...) {
+		for j, x := range block.Get(s, at.chunk) {
 			parts[j] = append(parts[j], x)
 		}
 	}
@@ -185,21 +181,17 @@ func (r *riskRows) piece(s *mpc.Session, at riskPart) *riskPiece {
 func (c *riskPiece) rows() int { return c.time.Len() }
 
 // prefixSums returns sums over risk sets: of each row and those before it in its block.
-// before is the last of these sums of the piece before. Local.
-func (c *riskPiece) prefixSums(s *mpc.Session, x, before rss.Vec) rss.Vec {
+// They go on from the last one of the piece before, as those of chunks do. Local.
+func (c *riskPiece) prefixSums(s *mpc.Session, x rss.Vec, last *rss.Vec) rss.Vec {
 	out := inParts(s, x, c.blocks)
 	for i, block := range out {
-		out[i] = rss.PrefixSum(s, block)
+		if c.place == 0 {
+			*last = rss.Vec{}
+		}
+		out[i] = prefixSums(s, block, last)
 	}
-	sums := rss.Concat(s, out...)
-	if c.place > 0 {
-		sums = rss.Add(s, sums, rss.Repeat(s, before, sums.Len()))
-	}
-	return sums
+	return rss.Concat(s, out...)
 }
-
-// lastRow returns the last element. Local.
-func lastRow(s *mpc.Session, x rss.Vec) rss.Vec { return rss.Slice(s, x, x.Len()-1, x.Len()) }
 
 // lastOfTie returns 1 in the last row of each time (and stratum) of a block, else
 // 0; and 0 outside the sample. Costs of Equal and ToArith.

@@ -170,15 +170,14 @@ func TestByRisk(t *testing.T) {
 // each, and sums of events over the risk sets.
 func riskSums(s *mpc.Session, sorted *riskRows, carried int) rss.Vec {
 	var out [5][]rss.Vec
-	left, before := rss.Zero[ring.Vec64](1), rss.Zero[ring.Vec64](1)
+	left, before := rss.Zero[ring.Vec64](1), rss.Vec{}
 	for i, part := range sorted.parts() {
 		s := s.Step("part", i)
 		c := sorted.piece(s, part)
 		last := c.lastOfTie(s.Step("last"))
 		var tied rss.Vec
 		tied, left = c.tieSums(s.Step("sums"), last, c.event, left)
-		sums := c.prefixSums(s, c.event, before)
-		before = lastRow(s, sums)
+		sums := c.prefixSums(s, c.event, &before)
 		for j, x := range []rss.Vec{c.carried[carried], c.event, last, rss.Mul(s.Step("events"), last, tied), sums} {
 			out[j] = append(out[j], x)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"consilium/job"
 	"consilium/mpc"
-	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 )
 
@@ -71,19 +70,11 @@ func (x *Sampled) sums(s *mpc.Session, vectors ...job.Vector) (members rss.Vec, 
 	for _, v := range vectors {
 		columns = append(columns, x.at(v.Name))
 	}
-	all := make([]rss.Vec, len(columns))
-	for k := range all {
-		all[k] = rss.Zero[ring.Vec64](1)
-	}
-	for i := range x.Chunks() {
-		for k, column := range x.Get(s, i, columns...) {
-			all[k] = rss.Add(s, all[k], rss.Sum(s, column))
-		}
-	}
+	all := columnSums(s, x.Chunked, columns...)
 	return all[0], all[1:]
 }
 
-// whole returns all rows at once.
+// whole returns all rows at once: where a plan has so few that memory holds them.
 func (x *Sampled) whole(s *mpc.Session) *Rows {
 	out := &Rows{N: x.Rows(), Value: make(map[string]rss.Vec)}
 	parts := make([][]rss.Vec, len(x.vectors)+1)

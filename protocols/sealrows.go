@@ -44,20 +44,10 @@ func (w *work) sealRows(s *mpc.Session, site int) *rss.Chunked {
 		n := min(piece, rows-lo)
 		x := rss.Input(s.Step("rows", k), w.sites[site], n*blocks, read(n))
 		if kept != nil {
-			kept.Put(s, k, cutEqually(s, x, blocks))
+			kept.Put(s, k, inParts(s, x, blocks))
 		}
 	}
 	return kept
-}
-
-// cutEqually cuts a vector into so many of one length.
-func cutEqually(s *mpc.Session, x rss.Vec, parts int) []rss.Vec {
-	n := x.Len() / parts
-	out := make([]rss.Vec, parts)
-	for i := range out {
-		out[i] = rss.Slice(s, x, i*n, (i+1)*n)
-	}
-	return out
 }
 
 // readRows returns what reads this site's rows, the next n of those declared at each call,

@@ -51,6 +51,21 @@ func (t *tiedRuns) first(s *mpc.Session) []rss.Vec {
 	return out
 }
 
+// startsIn returns for chunk i of sorted rows 1 where the key in a column of that many
+// bits differs from the one before, and in the very first row, else 0. Costs of Equal
+// and ToArith.
+func startsIn(s *mpc.Session, rows *rss.Chunked, i, column, width int) rss.Vec {
+	key := rows.Get(s, i, column)[0]
+	if i == 0 {
+		return runStarts(s, key, width)
+	}
+	before := rows.Last(s, i-1, column)
+	if n := key.Len(); n > 1 {
+		before = rss.Concat(s, before, rss.Slice(s, key, 0, n-1))
+	}
+	return rss.ToArith(s.Step("start"), rss.Not(s, rss.Equal(s.Step("same"), before, key, width)))
+}
+
 // runStarts returns 1 where a sorted row of that many bits differs from the one
 // before it, and in the first row, else 0.
 func runStarts(s *mpc.Session, sorted rss.Vec, width int) rss.Vec {
