@@ -13,6 +13,7 @@ import (
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 	"consilium/mpc/spool"
+	"consilium/testkit"
 )
 
 // TestTimeAxis: doubled times compare with any number as times do, and come back.
@@ -264,4 +265,29 @@ func TestLastNotBelow(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestLastNotBelowOfMany: bounds that are too many to be sought together are all found.
+func TestLastNotBelowOfMany(t *testing.T) {
+	const rows, width, most = 65, 10, 600
+	keys, bounds, columns := make([]int64, rows), make([]int64, most), make([]int, 100)
+	for i := range keys {
+		keys[i] = int64(10 * (rows - i))
+	}
+	var want []int64
+	for j := range bounds {
+		bounds[j] = int64(j + 1)
+		want = append(want, (bounds[j]+9)/10*10)
+	}
+	if size := 9; most*size*(len(columns)+1) <= mostSought {
+		t.Fatal("they are sought together")
+	}
+	spill := testkit.NewSpill(t, 64)
+	opened, _ := openedOf(t, func(s *mpc.Session) rss.Vec {
+		found := lastNotBelow(s, sampled(s, spill, []job.Vector{}, keys).Chunked, 0, width, bounds, columns...)
+		return rss.Concat(s, found[0], found[len(columns)-1])
+	})
+	if got := opened.Int64(); !slices.Equal(got, slices.Concat(want, want)) {
+		t.Errorf("%v, want twice %v", got, want)
+	}
 }

@@ -49,15 +49,36 @@ func (a timeAxis) upTo(s *mpc.Session, times []*big.Rat, rows *rss.Chunked, colu
 // the given number of bits; bounds lie from 1 to 2^width.
 //
 // Of blocks of sqrt(n) rows the first rows are compared, then the rows of the block
-// that this tells. 20 rounds, and 1 for each chunk after the first; about 9 sqrt(n)
-// elements a bound, and for each further chunk sqrt(n) for each column. Leaks nothing.
+// that this tells. 20 rounds, and 1 for each chunk after the first, as often as
+// mostSought asks for; about 9 sqrt(n) elements a bound, and for each further chunk
+// sqrt(n) for each column. Leaks nothing.
 func lastNotBelow(s *mpc.Session, rows *rss.Chunked, key, width int, bounds []int64, columns ...int) []rss.Vec {
-	n, k := rows.Rows(), len(bounds)
-	size := int(math.Ceil(math.Sqrt(float64(n))))
+	size := int(math.Ceil(math.Sqrt(float64(rows.Rows()))))
 	columns = append([]int{key}, columns...)
+	found := make([][]rss.Vec, len(columns)-1)
+	for lo, most := 0, max(1, mostSought/(size*len(columns))); lo < len(bounds); lo += most {
+		some := bounds[lo:min(lo+most, len(bounds))]
+		for c, x := range lastNotBelowIn(s.Step("bounds", lo), rows, size, width, some, columns) {
+			found[c] = append(found[c], x)
+		}
+	}
+	out := make([]rss.Vec, len(found))
+	for c, parts := range found {
+		out[c] = rss.Concat(s, parts...)
+	}
+	return out
+}
+
+// mostSought is how many elements of blocks are looked at together: bounds times columns
+// times sqrt(n), which memory must hold.
+const mostSought = 1 << 19
+
+// lastNotBelowIn is lastNotBelow for blocks of that size; the key is the first column.
+func lastNotBelowIn(s *mpc.Session, rows *rss.Chunked, size, width int, bounds []int64, columns []int) []rss.Vec {
+	k := len(bounds)
 	var heads []rss.Vec
 	for i := range rows.Chunks() {
-		for _, block := range inRuns(s, rows.Get(s, i, key)[0], size) {
+		for _, block := range inRuns(s, rows.Get(s, i, columns[0])[0], size) {
 			heads = append(heads, rss.Slice(s, block, 0, 1))
 		}
 	}
