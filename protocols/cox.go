@@ -36,8 +36,9 @@ import (
 //
 // With one covariate 3,200 rounds and 16 kB a row and party (Efron; Breslow 13), with
 // five 4,800 rounds and 23 kB (17): most of the rounds solve for the steps. Each chunk of
-// rows after the first takes 1,200 rounds more, 1,400 with strata. In memory are 16 bytes
-// of every row, and what one chunk takes.
+// rows after the first takes 1,200 rounds more, 1,400 with strata. In memory are 8 bytes
+// of every row, 16 with strata, and what one chunk takes; of the concordance some
+// elements a row of one chunk, for each chunk.
 type Cox struct{}
 
 // Name implements Analysis.
