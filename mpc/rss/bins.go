@@ -2,7 +2,6 @@ package rss
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"consilium/mpc"
 	"consilium/mpc/ring"
@@ -41,7 +40,7 @@ func newBins(s *mpc.Session, sp *Spill, n, width int) *bins {
 	}
 	file, err := sp.dir.Create(b.record)
 	if err != nil {
-		s.Fail(fmt.Errorf("make a temporary file: %w", err))
+		s.Fail(err)
 		return b
 	}
 	b.file = file

@@ -67,7 +67,7 @@ func (sp *Spill) NewOf(s *mpc.Session, chunk, rows, narrow, wide int) *Chunked {
 	}
 	file, err := sp.dir.Create(2 * ring.Size64 * chunk)
 	if err != nil {
-		s.Fail(fmt.Errorf("make a temporary file: %w", err))
+		s.Fail(err)
 		return t
 	}
 	t.file = file

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -27,9 +28,11 @@ func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, err
 	}
-	left, err := filepath.Glob(filepath.Join(path, prefix+"*"))
-	for _, name := range left {
-		err = errors.Join(err, remove(name))
+	entries, err := os.ReadDir(path)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, remove(filepath.Join(path, e.Name())))
+		}
 	}
 	return &Dir{path}, err
 }
@@ -54,7 +57,8 @@ type File struct {
 	spare   []byte
 }
 
-// Create makes a file for records of at most size bytes. Its owner closes it.
+// Create makes a file for records of at most size bytes. Its owner closes it. Errors,
+// here and of files, do not say where the directory is.
 func (d *Dir) Create(size int) (*File, error) {
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -68,10 +72,11 @@ func (d *Dir) Create(size int) (*File, error) {
 	}
 	file, err := os.CreateTemp(d.path, prefix)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make a temporary file: %w", nameless(err))
 	}
 	if err := remove(file.Name()); err != nil {
-		return nil, errors.Join(err, file.Close())
+		_ = file.Close() // nothing is in it
+		return nil, fmt.Errorf("take the name of a temporary file away: %w", nameless(err))
 	}
 	return &File{file: file, aead: aead, size: size, written: make(map[int]uint64)}, nil
 }
@@ -113,7 +118,7 @@ func (f *File) Read(i, n int, into []byte) ([]byte, error) {
 	return record, nil
 }
 
-// nameless is an error without the name of a file that has none.
+// nameless is an error without the path of a file: errors of jobs travel.
 func nameless(err error) error {
 	if named := new(os.PathError); errors.As(err, &named) {
 		return named.Err
@@ -122,7 +127,12 @@ func nameless(err error) error {
 }
 
 // Close takes the file away.
-func (f *File) Close() error { return f.file.Close() }
+func (f *File) Close() error {
+	if err := f.file.Close(); err != nil {
+		return fmt.Errorf("close a temporary file: %w", nameless(err))
+	}
+	return nil
+}
 
 // slot is how many bytes a record takes.
 func (f *File) slot() int { return f.size + f.aead.Overhead() }

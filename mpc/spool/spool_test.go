@@ -154,6 +154,39 @@ func TestSharedDirectory(t *testing.T) {
 	all.Wait()
 }
 
+// TestAnyDirectory: what a directory is called is no pattern.
+func TestAnyDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state[1")
+	must(t, os.Mkdir(dir, 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, prefix+"1"), nil, 0o600))
+	_, err := Open(dir)
+	must(t, err)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left are %v: %v", left, err)
+	}
+}
+
+// TestErrorsTellNoPath: what goes wrong is told to other parties, and where this one keeps
+// its state is not.
+func TestErrorsTellNoPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "private")
+	d, err := Open(dir)
+	must(t, err)
+	f, err := d.Create(8)
+	must(t, err)
+	must(t, f.Close())
+	must(t, os.Remove(dir))
+	_, created := d.Create(8)
+	_, read := f.Read(0, 1, nil)
+	for what, err := range map[string]error{
+		"create": created, "read": read, "write": f.Write(0, []byte("x")), "close": f.Close(),
+	} {
+		if err == nil || strings.Contains(err.Error(), "private") || !strings.Contains(err.Error(), "temporary file") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestFullDisk: a disk that takes no more is an error that says so.
 func TestFullDisk(t *testing.T) {
 	f := open(t, 8)
