@@ -58,6 +58,15 @@ func (t *Chunked) end() error {
 	return err
 }
 
+// Meet waits until all parties are here, however long they take: after a pass over rows
+// in which none of them sends anything, for their disks may differ in speed by more than
+// a session's timeout. Rows of one chunk are on no disk, and nobody waits. 1 round.
+func (t *Chunked) Meet(s *mpc.Session) {
+	if t.Chunks() > 1 {
+		mpc.Meet(s, s.Compute())
+	}
+}
+
 // Rows returns the public number of rows.
 func (t *Chunked) Rows() int { return t.rows }
 

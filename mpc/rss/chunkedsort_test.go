@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"consilium/mpc"
 	"consilium/mpc/memnet"
+	"consilium/mpc/ring"
 	"consilium/mpc/rss"
 	"consilium/testkit"
 )
@@ -220,6 +222,46 @@ func TestSortChunkedAlone(t *testing.T) {
 	}
 	if after := openFiles(t); after > before {
 		t.Errorf("%d files are open, %d were", after, before)
+	}
+}
+
+// TestSortChunkedWaits: parties that have passed over their rows wait for one whose disk
+// is slower by more than they wait for messages.
+func TestSortChunkedWaits(t *testing.T) {
+	x := column(rand.New(rand.NewPCG(3, 1)), "random", 300, 0, 1<<20-1)
+	synctest.Test(t, func(t *testing.T) {
+		spill := testkit.NewSpill(t, 64)
+		w := memnet.New(memnet.Config{Seed: 1, Timeout: time.Second})
+		if err := w.Run(func(s *mpc.Session) error {
+			rows := chunked(s, spill, x)
+			if s.Self() == 1 {
+				time.Sleep(time.Hour)
+			}
+			rss.SortChunked(s.Step("sort"), rows, rss.ChunkedKey{Bits: 20})
+			return s.Err()
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSortChunkedOfOtherChunks: rows may lie in chunks of another number of rows than most.
+func TestSortChunkedOfOtherChunks(t *testing.T) {
+	spill, x := testkit.NewSpill(t, 64), column(rand.New(rand.NewPCG(3, 1)), "random", 700, 0, 1<<20-1)
+	want := slices.Sorted(slices.Values(x))
+	for _, chunk := range []int{128, 192} {
+		all, err := memnet.Collect(memnet.New(memnet.Config{Seed: 1}), func(s *mpc.Session) ([][]int64, error) {
+			rows := spill.NewOf(s, chunk, len(x), 1, 0)
+			fill := rows.Fill()
+			fill.Append(s, rss.Public(s, ring.FromInt64(x)))
+			return allRows(s, rss.SortChunked(s.Step("sort"), rows, rss.ChunkedKey{Bits: 20})), s.Err()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(all[0][0], want) {
+			t.Errorf("chunks of %d rows: wrong order", chunk)
+		}
 	}
 }
 

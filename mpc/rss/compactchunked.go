@@ -26,5 +26,6 @@ func CompactChunked(s *mpc.Session, rows *Chunked) *Chunked {
 	for i := range sorted.Chunks() {
 		out.Put(s, i, sorted.Get(s, i, numbers(k)...))
 	}
+	out.Meet(s.Step("copied"))
 	return out
 }

@@ -30,7 +30,7 @@ const passes = 3
 // shuffleRows gives use all rows of narrow columns in a new uniformly random secret
 // order, so many at a time and at the end fewer, with the rows' numbers as one more
 // column. For each element that moves, party 0 sends 2 and each other party one; rounds
-// are hidden but for about 6, and 2 for each time that use is called. Leaks nothing.
+// are hidden but for about 7, and 2 for each time that use is called. Leaks nothing.
 //
 // In memory are a chunk, twice a load, and what bins take. On its disk a party has twice
 // 8 bytes for each element, which are free again when shuffleRows returns.
@@ -39,6 +39,7 @@ func shuffleRows(s *mpc.Session, rows *Chunked, load int, use func(columns []Vec
 	if !ok || !countable(s, rows.rows) || !begin(s) {
 		return
 	}
+	rows.Meet(s.Step("begin"))
 	h := &rowShuffle{
 		s: s, secrets: s.Step("permutation"), pace: newPace(s.Step("pace"), me, passes*rows.Chunks()),
 		rows: rows, width: rows.narrow + 1, load: load, use: use,
@@ -64,7 +65,7 @@ func (h *rowShuffle) asFirst() {
 		mask(coins, part, ring.Vec64.AddBytes)
 		first.add(h.s, part)
 	})
-	first.each(h.s, h.rows.spill.chunk, func(part []ring.Vec64) {
+	first.each(h.s, h.rows.chunk, func(part []ring.Vec64) {
 		for _, x := range part {
 			sendVector(h.s, at(h.s, 2), x)
 		}
@@ -86,12 +87,12 @@ func (h *rowShuffle) asSecond() {
 		mask(before, part, ring.Vec64.SubBytes)
 		first.add(h.s, part)
 	})
-	first.each(h.s, h.rows.spill.chunk, func(part []ring.Vec64) {
+	first.each(h.s, h.rows.chunk, func(part []ring.Vec64) {
 		middle.add(h.s, part)
 		h.pace.tick()
 	})
 	first.close()
-	middle.each(h.s, h.rows.spill.chunk, func(part []ring.Vec64) {
+	middle.each(h.s, h.rows.chunk, func(part []ring.Vec64) {
 		mask(after, part, ring.Vec64.SubBytes)
 		for _, x := range part {
 			sendVector(h.s, at(h.s, 0), x)
@@ -117,7 +118,7 @@ func (h *rowShuffle) asThird() {
 		h.pace.tick()
 	}
 	h.received(0, func(part []ring.Vec64) { middle.add(h.s, part) })
-	middle.each(h.s, h.rows.spill.chunk, func(part []ring.Vec64) {
+	middle.each(h.s, h.rows.chunk, func(part []ring.Vec64) {
 		mask(coins, part, ring.Vec64.AddBytes)
 		last.add(h.s, part)
 		h.pace.tick()
