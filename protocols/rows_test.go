@@ -6,7 +6,10 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -17,6 +20,7 @@ import (
 	"consilium/mpc/memnet"
 	"consilium/mpc/ring"
 	"consilium/mpc/rss"
+	"consilium/testkit"
 )
 
 // rowSums is an analysis of this test only: it takes the same sums both ways,
@@ -105,6 +109,73 @@ func TestRowsInPieces(t *testing.T) {
 			return fmt.Errorf("rows are %v, want %v", opened, want)
 		}
 		return nil
+	})
+}
+
+// TestSitesWaitForParties: a site that is no party has at most two pieces on their way
+// that not all parties have kept, however slowly these take them.
+func TestSitesWaitForParties(t *testing.T) {
+	leakFree(t)
+	sites := make([][][]string, studyNodes)
+	for i := range 300 {
+		sites[4] = append(sites[4], []string{fmt.Sprint(i % 100), "1", "f", "2"})
+	}
+	tr := ward(t, sites...).trial(ask{"ward", "rowsums", "", `{"columns":["age","dose"]}`})
+	tr.analysis, tr.chunkRows = rowSums{}, 64
+	var mu sync.Mutex
+	kept, pieces := map[int]int{}, map[int]bool{}
+	tr.hooks.Delay = func(m memnet.Message) time.Duration {
+		if m.From == 4 && m.To == 1 && strings.HasPrefix(m.Channel.Step, "seal.4/rows.") {
+			return 5 * time.Millisecond
+		}
+		return 0
+	}
+	tr.hooks.Tamper = func(m memnet.Message) ([]byte, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		var piece int
+		if _, err := fmt.Sscanf(m.Channel.Step, "seal.4/kept.%d", &piece); err == nil && m.To == 4 {
+			kept[piece]++
+		}
+		if _, err := fmt.Sscanf(m.Channel.Step, "seal.4/rows.%d", &piece); err == nil && m.From == 4 {
+			pieces[piece] = true
+			if piece >= 2 && kept[piece-2] < 3 {
+				t.Errorf("piece %d came when %d parties had kept piece %d", piece, kept[piece-2], piece-2)
+			}
+		}
+		return m.Frame, true
+	}
+	tr.succeed()
+	if len(pieces) != 5 || len(kept) != 3 {
+		t.Errorf("%d pieces, of which %d are said to be kept", len(pieces), len(kept))
+	}
+}
+
+// TestJoinedRowsWait: a party that puts the sites' rows together more slowly than others
+// wait for a message is waited for.
+func TestJoinedRowsWait(t *testing.T) {
+	const n = 200
+	sample := Sample{"all", columnVectors("x")}
+	synctest.Test(t, func(t *testing.T) {
+		spill := testkit.NewSpill(t, 64)
+		plan := &Plan{Dataset: fixedPlan(n).Dataset, Samples: []Sample{sample}}
+		w := &work{Task: &Task{Spill: spill}, binding: &binding{plan: plan}}
+		err := memnet.New(memnet.Config{Timeout: time.Second}).Run(func(s *mpc.Session) error {
+			x := rss.Public(s, numbersTo(0, n))
+			kept := spill.NewOf(s, 256, n, 2, 0)
+			kept.Put(s, 0, []rss.Vec{x, x})
+			if s.Self() == 1 {
+				time.Sleep(time.Hour)
+			}
+			joined := w.joinRows(s, []sealed{{rows: kept}})["all"].whole(s)
+			if got := rss.Open(s.Step("open"), joined.Value["x"]); s.Err() == nil && !slices.Equal(got, numbersTo(0, n)) {
+				return fmt.Errorf("rows are %v", got)
+			}
+			return s.Err()
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"fmt"
+	"slices"
 
 	"consilium/mpc"
 	"consilium/mpc/ring"
@@ -10,7 +11,8 @@ import (
 
 // Sites seal their rows side by side, none waiting for another. Parties take them in
 // pieces, of which those of all sites together have about the rows of one chunk, and keep
-// each site's in rows of its own until the samples are put together.
+// each site's in rows of its own until the samples are put together. A site is ahead of
+// the parties by a few pieces at most: what they have not kept lies in their memory.
 
 // pieceRows returns how many rows a site seals at once, the last ones apart: its part of a
 // chunk of all sites' rows. It follows from the declared numbers of rows.
@@ -41,13 +43,38 @@ func (w *work) sealRows(s *mpc.Session, site int) *rss.Chunked {
 		defer end()
 	}
 	for k, lo := 0, 0; lo < rows && s.Err() == nil; k, lo = k+1, lo+piece {
+		if kept == nil && k >= piecesAhead {
+			w.awaitKept(s.Step("kept", k-piecesAhead))
+		}
 		n := min(piece, rows-lo)
 		x := rss.Input(s.Step("rows", k), w.sites[site], n*blocks, read(n))
 		if kept != nil {
 			kept.Put(s, k, inParts(s, x, blocks))
+			if lo+piecesAhead*piece < rows {
+				w.tellKept(s.Step("kept", k), site)
+			}
 		}
 	}
 	return kept
+}
+
+// piecesAhead is how many pieces a site seals before it waits until the first of them is
+// kept: while one travels, it reads another.
+const piecesAhead = 2
+
+// tellKept is a party's word to a site that a piece is kept. A site that is a party needs
+// none: it compares every piece with the others.
+func (w *work) tellKept(s *mpc.Session, site int) {
+	if !slices.Contains(w.parties, w.sites[site]) {
+		s.Send(w.sites[site], nil)
+	}
+}
+
+// awaitKept is a site's wait until all parties have kept a piece.
+func (w *work) awaitKept(s *mpc.Session) {
+	for _, p := range w.parties {
+		s.Recv(p, 0)
+	}
 }
 
 // readRows returns what reads this site's rows, the next n of those declared at each call,
@@ -76,7 +103,7 @@ func (w *work) readRows(s *mpc.Session, declared int) (read func(n int) ring.Vec
 }
 
 // joinRows puts the sites' rows one after the other, in the roster's order, and takes them
-// from where they were kept.
+// from where they were kept. All parties have done so when it returns.
 func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Sampled {
 	out := map[string]*Sampled{}
 	var fills []*rss.Filler
@@ -88,7 +115,7 @@ func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Sampled {
 		if site.rows == nil {
 			continue
 		}
-		for k := range site.rows.Chunks() {
+		for k := 0; k < site.rows.Chunks() && s.Err() == nil; k++ {
 			columns := site.rows.Get(s, k)
 			for i, sample := range w.plan.Samples {
 				blocks := len(sample.Vectors) + 1
@@ -97,6 +124,9 @@ func (w *work) joinRows(s *mpc.Session, bySite []sealed) map[string]*Sampled {
 			}
 		}
 		site.rows.Close()
+	}
+	if len(w.plan.Samples) > 0 {
+		out[w.plan.Samples[0].Name].Meet(s.Step(stepSeal).Step("joined"))
 	}
 	return out
 }
