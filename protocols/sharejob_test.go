@@ -251,3 +251,17 @@ func TestStoredStatement(t *testing.T) {
 		t.Error("the sites' files are read")
 	}
 }
+
+// Who deposits fewer rows than there are is told that jobs count no others.
+func TestDepositStatement(t *testing.T) {
+	s := sharedWard(t, 300, wardRows(0, 150), wardRows(1000, 10), wardRows(2000, 99))
+	for args, told := range map[string]bool{`{"rows":150}`: true, `{"rows":300}`: false, `{}`: false, `{"rows":150,"append":true}`: false} {
+		j := s.job(ask{"ward", "deposit", "", args})
+		p, err := PlanJob(j, s.roster.Roster)
+		s.must(err)
+		text := strings.Join(p.Statement(j, s.roster.Roster), "\n")
+		if strings.Contains(text, "Only the first 150 rows of each site go in") != told {
+			t.Errorf("%s: it says\n%s", args, text)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -163,7 +164,11 @@ func (sharing) says(p *Plan, r *job.Roster) []string {
 		}
 		first = fmt.Sprintf("The sites of dataset %s that take part share out rows that came after those deposited, %s, to %s, who add them to what they keep.", p.Dataset.Name, count, people(r, r.Parties))
 	}
-	return []string{first, keptAsShares}
+	said := []string{first, keptAsShares}
+	if beyond := slices.ContainsFunc(p.Dataset.Sites, func(s job.Site) bool { return s.Rows > d.rows }); beyond && d.rows > 0 && !d.appends {
+		said = slices.Insert(said, 1, fmt.Sprintf("Only the first %d rows of each site go in: jobs do not count those that it has beyond, until a deposit with append adds them.", d.rows))
+	}
+	return said
 }
 
 const keptAsShares = "No single party that keeps to the protocol learns anything of a row, now or later; two that pool what they keep can read all of it. From then on jobs run on it that each party accepts, also while the sites are away."

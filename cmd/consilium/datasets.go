@@ -277,7 +277,11 @@ func checkConfigured(cmd *cobra.Command, path string) error {
 	if unfit > 0 {
 		return fmt.Errorf("of %d datasets %d do not fit: jobs on them would fail until that is mended", checked, unfit)
 	}
-	_, err = fmt.Fprintf(out, "all %d datasets fit\n", checked)
+	if checked == 0 {
+		_, err = fmt.Fprintf(out, "%s is no site of any dataset: nothing to check\n", c.Name)
+		return err
+	}
+	_, err = fmt.Fprintf(out, "all of %d datasets fit\n", checked)
 	return err
 }
 

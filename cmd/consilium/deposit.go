@@ -150,7 +150,7 @@ func (o *depositOptions) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.filters, "filter", nil, "mhe: a condition that later jobs may take rows by; may be repeated")
 	f.StringSliceVar(&o.at, "at", nil, "mhe: nodes that keep the ciphertexts (default: all sites)")
 	f.BoolVar(&o.appends, "append", false, "shares: add the rows that came since the last deposit")
-	f.IntVar(&o.rows, "rows", 0, "shares: rows that each site hands over at most, padded to that number (default: as many as the study declares)")
+	f.IntVar(&o.rows, "rows", 0, "shares: rows that each site hands over at most, its first ones, padded to that number; --append adds the rest (default: as many as the study declares)")
 	f.StringSliceVar(&o.sites, "sites", nil, "shares, with --append: the sites that add rows (default: all)")
 	f.StringVar(&o.rebuild, "rebuild", "", "shares: give this `party` what it has lost")
 }
