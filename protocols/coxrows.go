@@ -29,6 +29,10 @@ type coxRows struct {
 	strataCounts []rss.Vec
 }
 
+// coxElements is how many rows times terms a chunk has at most: a step takes some 650
+// bytes for each, so that a model of many terms has smaller chunks.
+const coxElements = rss.ChunkRows << 3
+
 // Columns of coxRows.order. The last three, and the last wide one, are there with strata.
 const (
 	orderEvent        = iota // 0 or 1
@@ -71,8 +75,8 @@ func newCoxRows(s *mpc.Session, axis timeAxis, rows *Sampled, x *standardised, e
 		}
 		return chunk.Value[endVector], columns
 	})
-	defer sorted.Close()
-	block := sorted.blocks[0]
+	block := sorted.blocks[0].Recut(s, coxElements/c.p)
+	defer block.Close()
 	c.number(s.Step("runs"), axis, block)
 	c.ties = newRuns(s.Step("ties"), c.order, orderRunStart)
 	if axis.strata != nil {

@@ -1,6 +1,7 @@
 package rss_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,5 +143,29 @@ func TestChunkedMisuse(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestRecut: rows in smaller chunks are the same rows, and those that fit stay.
+func TestRecut(t *testing.T) {
+	const n = 300
+	spill := testkit.NewSpill(t, 128)
+	x, y := numbersOf(n, 3), numbersOf(n, -7)
+	if err := memnet.New(memnet.Config{}).Run(func(s *mpc.Session) error {
+		rows := chunked(s, spill, x, y)
+		if same := rows.Recut(s, 100); same != rows {
+			return errors.New("rows in chunks of 128 were cut for chunks of 100, rounded up")
+		}
+		rows = rows.Recut(s, 1)
+		if rows.Chunks() != 5 {
+			return fmt.Errorf("%d chunks of 64", rows.Chunks())
+		}
+		got := allRows(s, rows)
+		if s.Err() == nil && (!slices.Equal(got[0], x) || !slices.Equal(got[1], y)) {
+			return errors.New("rows came back as others")
+		}
+		return s.Err()
+	}); err != nil {
+		t.Error(err)
 	}
 }

@@ -61,3 +61,20 @@ func (f *Filler) End(s *mpc.Session) {
 		f.put(s)
 	}
 }
+
+// Recut returns rows of narrow columns in chunks of at most so many rows, rounded up to a
+// multiple of 64, and closes those that they are taken from; rows that lie in such chunks
+// are returned as they are. Local.
+func (t *Chunked) Recut(s *mpc.Session, most int) *Chunked {
+	chunk := ceil(max(most, 1), wordBits) * wordBits
+	if t.size(0) <= chunk || s.Err() != nil {
+		return t
+	}
+	out := t.spill.NewOf(s, chunk, t.rows, t.narrow, 0)
+	fill := out.Fill()
+	for i := range t.Chunks() {
+		fill.Append(s, t.Get(s, i)...)
+	}
+	t.Close()
+	return out
+}
