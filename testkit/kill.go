@@ -2,7 +2,8 @@ package testkit
 
 import (
 	"bufio"
-	"math/rand/v2"
+	"crypto/rand"
+	"math/big"
 	"os"
 	"os/exec"
 	"strconv"
@@ -36,11 +37,11 @@ func (p Steps) Killed(t *testing.T, next int) int {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	done, wanted := next-1, next+rand.IntN(p.Most)
+	done, wanted := next-1, next+int(below(t, int64(p.Most)))
 	var kill *time.Timer
 	for lines := bufio.NewScanner(out); ; {
 		if done+1 >= wanted && kill == nil {
-			kill = time.AfterFunc(rand.N(p.Delay), func() { _ = cmd.Process.Kill() })
+			kill = time.AfterFunc(time.Duration(below(t, int64(p.Delay))), func() { _ = cmd.Process.Kill() })
 		}
 		if !lines.Scan() {
 			break
@@ -53,4 +54,14 @@ func (p Steps) Killed(t *testing.T, next int) int {
 		t.Fatalf("the process ended by itself: %v", err)
 	}
 	return done
+}
+
+// below returns a random number from 0 to n-1.
+func below(t *testing.T, n int64) int64 {
+	t.Helper()
+	x, err := rand.Int(rand.Reader, big.NewInt(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.Int64()
 }
